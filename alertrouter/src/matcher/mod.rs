@@ -1,0 +1,154 @@
+//! Label matchers: `name="value"`, `!=`, `=~`, `!~`, with Alertmanager's meaning.
+//!
+//! Parsing is one file per mode (`classic` now; UTF-8 and the fallback of both join it beside), matching is here and
+//! does not know how a matcher was written.
+//!
+//! Invariants: a label that is not there equals the empty string; a regexp matches the whole value and `.` never
+//! matches a newline; a pattern that Go and Rust read differently is refused, never matched differently.
+
+mod classic;
+mod regexp;
+
+use std::fmt;
+
+use crate::labels::Labels;
+pub use regexp::RegexpError;
+
+/// One condition on one label.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    /// The label's name.
+    pub name: String,
+    /// The text as written: the value to equal, or the pattern.
+    pub value: String,
+    test: Test,
+}
+
+#[derive(Debug, Clone)]
+enum Test {
+    Equal,
+    NotEqual,
+    Match(regex::Regex),
+    NotMatch(regex::Regex),
+}
+
+/// The four operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `=~`
+    Match,
+    /// `!~`
+    NotMatch,
+}
+
+/// A matcher that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MatcherError {
+    /// It does not follow the grammar.
+    #[error("bad matcher format: {0}")]
+    Format(String),
+    /// Its value has a double quote in a wrong place.
+    #[error("matcher value contains unescaped double quote: {0}")]
+    Quote(String),
+    /// Its pattern cannot be used.
+    #[error("{0}")]
+    Regexp(#[from] RegexpError),
+}
+
+impl Matcher {
+    /// Builds a matcher; fails when `value` is a pattern that cannot be used.
+    pub fn new(name: impl Into<String>, operator: Operator, value: impl Into<String>) -> Result<Self, RegexpError> {
+        let value = value.into();
+        let test = match operator {
+            Operator::Equal => Test::Equal,
+            Operator::NotEqual => Test::NotEqual,
+            Operator::Match => Test::Match(regexp::compile(&value)?),
+            Operator::NotMatch => Test::NotMatch(regexp::compile(&value)?),
+        };
+        Ok(Self { name: name.into(), value, test })
+    }
+
+    /// Whether the labels satisfy it.
+    pub fn matches(&self, labels: &Labels) -> bool {
+        let value = labels.value(&self.name);
+        match &self.test {
+            Test::Equal => value == self.value,
+            Test::NotEqual => value != self.value,
+            Test::Match(pattern) => pattern.is_match(value),
+            Test::NotMatch(pattern) => !pattern.is_match(value),
+        }
+    }
+}
+
+/// Reads a list of matchers as it stands in one item of `matchers:`.
+pub fn parse(text: &str) -> Result<Vec<Matcher>, MatcherError> {
+    classic::parse(text)
+}
+
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operator = match self.test {
+            Test::Equal => "=",
+            Test::NotEqual => "!=",
+            Test::Match(_) => "=~",
+            Test::NotMatch(_) => "!~",
+        };
+        let value = self.value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        write!(f, "{}{operator}\"{value}\"", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn truth_table() {
+        for (matcher, value, expected) in [
+            ("x=bar", "bar", true),
+            ("x=bar", "foo-bar", false),
+            ("x!=bar", "bar", false),
+            ("x!=bar", "foo-bar", true),
+            ("x=~bar", "bar", true),
+            ("x=~bar", "foo-bar", false),
+            ("x=~.*bar", "foo-bar", true),
+            ("x!~bar", "bar", false),
+            ("x!~bar", "foo-bar", true),
+            ("x!~.*bar", "foo-bar", false),
+            ("x=~foo.bar", "foo-bar", true),
+            (r"x=~foo\.bar", "foo-bar", false),
+            (r"x=~foo\.bar", "foo.bar", true),
+            ("x=foo\nbar", "foo\nbar", true),
+            ("x=~foo.bar", "foo\nbar", false),
+            ("x=~(?s)foo.bar", "foo\nbar", true),
+            ("x=~\"^foo$\"", "foo", true),
+            ("x=~a|b", "ab", false),
+            // a label that is not there is empty
+            ("y=\"\"", "bar", true),
+            ("y=~\".*\"", "bar", true),
+            ("y=~\".+\"", "bar", false),
+            ("y!=v", "bar", true),
+        ] {
+            let matchers = parse(matcher).unwrap();
+            let labels: Labels = [("x", value)].into_iter().collect();
+            assert_eq!(matchers.iter().all(|m| m.matches(&labels)), expected, "{matcher} on {value:?}");
+        }
+    }
+
+    #[test]
+    fn printed_as_in_a_group_key() {
+        for (value, expected) in [
+            ("bar", r#"foo="bar""#),
+            (r"back\slash", r#"foo="back\\slash""#),
+            ("double\"quote", r#"foo="double\"quote""#),
+            ("new\nline", r#"foo="new\nline""#),
+            ("tab\tstays", "foo=\"tab\tstays\""),
+        ] {
+            assert_eq!(Matcher::new("foo", Operator::Equal, value).unwrap().to_string(), expected);
+        }
+    }
+}

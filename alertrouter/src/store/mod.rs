@@ -1,0 +1,217 @@
+//! The durable store: what is accepted is on the disk before anybody is told so.
+//!
+//! ```text
+//! accept ─┐                      ┌─ state of alerts, outbox rows, inbox
+//! begin  ─┼─ queue → one writer ─┼─ lease of a lane
+//! finish ─┘   (group commit)     └─ what was told, or when to try again
+//! due, view, counts ── reading connection, beside the writer
+//! ```
+//!
+//! SQLite now; everything else in this program talks to [`Store`]'s methods and knows no SQL, so that another
+//! database can stand behind them.
+//!
+//! Invariants: one writer per folder (a lock file keeps a second process out); a full queue or a failing disk is an
+//! error at once, never a wait without end; the reader never blocks the writer.
+
+mod accept;
+mod lanes;
+mod record;
+mod schema;
+mod view;
+mod writer;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+pub use accept::{Accept, Accepted, Routed, TargetPolicy, content_hash};
+pub use lanes::{Due, Finish, Outcome};
+pub use record::{Limits, Pruned};
+pub use view::{Counts, LiveAlert, Sent, View};
+use writer::{Job, Session, Task, Writer};
+
+/// Jobs that may wait for the writer; with more, the sender is told to come back.
+const QUEUE: usize = 1024;
+
+/// The database's file in the storage folder.
+const FILE: &str = "alertrouter.db";
+
+/// A handle to the store; clones share it.
+#[derive(Clone)]
+pub struct Store {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+    reader: Arc<Mutex<Connection>>,
+    changed: Arc<Notify>,
+    health: Arc<Mutex<Option<String>>>,
+    _lock: Arc<File>,
+}
+
+/// How a store is opened.
+pub struct Options {
+    /// The folder.
+    pub path: PathBuf,
+    /// Own quota in pages of 4 KiB; none is the whole disk.
+    pub max_pages: Option<u32>,
+    /// Told the size and the time of each commit.
+    pub observe: Box<dyn Fn(usize, Duration) + Send>,
+}
+
+/// Why the store did not do something.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Too much is waiting.
+    #[error("too many requests wait for the disk")]
+    Busy,
+    /// No room.
+    #[error("the disk is full")]
+    Full,
+    /// The file cannot be read or written.
+    #[error("the store fails: {0}")]
+    Io(String),
+    /// The folder cannot be used.
+    #[error("storage folder {path} cannot be used: {reason}; hint: choose another with --storage.path")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// Another process has it.
+    #[error("storage folder {0} is used by another alertrouter; hint: stop it, or choose another --storage.path")]
+    Locked(String),
+    /// Written by a newer version.
+    #[error("the store has schema {found}, this program knows {known}; hint: use the newer program again")]
+    TooNew {
+        /// The file's.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// One statement failed: a mistake of ours.
+    #[error("a statement failed: {0}")]
+    Statement(String),
+    /// The store is shut.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl StoreError {
+    /// The closed set of names for metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Full => "full",
+            Self::Io(_) => "io",
+            Self::Folder { .. } => "folder",
+            Self::Locked(_) => "locked",
+            Self::TooNew { .. } => "too_new",
+            Self::Statement(_) => "statement",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl Store {
+    /// Opens (or makes) the store in a folder. What was in flight when the program last died is due again, in doubt.
+    pub fn open(options: Options) -> Result<Self, StoreError> {
+        let folder = &options.path;
+        let lock = lock(folder)?;
+        let changed = Arc::new(Notify::new());
+        let health = Arc::new(Mutex::new(None));
+        let writer = Writer {
+            file: folder.join(FILE),
+            max_pages: options.max_pages,
+            changed: changed.clone(),
+            health: health.clone(),
+            observe: options.observe,
+        };
+        let first = writer.open()?;
+        lanes::recover(&first.connection).map_err(|error| StoreError::of(&error))?;
+        let reader = open_reader(&writer.file)?;
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.run(queue, first))
+            .map_err(|error| StoreError::Io(error.to_string()))?;
+        Ok(Self { jobs, reader: Arc::new(Mutex::new(reader)), changed, health, _lock: Arc::new(lock) })
+    }
+
+    /// Why the store cannot be written now, if it cannot.
+    pub fn problem(&self) -> Option<String> {
+        self.health.lock().ok().and_then(|health| health.clone())
+    }
+
+    /// Returns when something was committed that may make a lane due.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Writes nothing, but through the whole way: tells whether the disk works (again).
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.write(|session| session.connection.pragma_update(None, "application_id", APPLICATION)).await
+    }
+
+    /// Does some work in the next transaction; returns when it is on the disk.
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Session) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (waiter, answer) = oneshot::channel();
+        let task = Task { work, result: None, waiter };
+        self.jobs.try_send(Box::new(task)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Reads beside the writer, in one transaction, so that what is read belongs together.
+    async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let reader = self.reader.clone();
+        let work = move || {
+            let mut connection = reader.lock().map_err(|_| StoreError::Closed)?;
+            let result = connection.transaction().and_then(|transaction| read(&transaction));
+            result.map_err(|error| StoreError::of(&error))
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// Marks the file as ours ("WFar").
+const APPLICATION: i32 = 0x5746_6172;
+
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let unusable = |error: std::io::Error| StoreError::Folder {
+        path: folder.display().to_string(),
+        reason: error.to_string(),
+    };
+    std::fs::create_dir_all(folder).map_err(unusable)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join("lock"))
+        .map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::Locked(folder.display().to_string())),
+        Err(std::fs::TryLockError::Error(error)) => Err(unusable(error)),
+    }
+}
+
+fn open_reader(file: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags).map_err(|error| StoreError::of(&error))?;
+    writer::prepare(&connection, None).map_err(|error| StoreError::of(&error))?;
+    connection.pragma_update(None, "query_only", true).map_err(|error| StoreError::of(&error))?;
+    Ok(connection)
+}

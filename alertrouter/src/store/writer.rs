@@ -1,0 +1,201 @@
+//! The one writer: jobs in, one transaction and one fsync for as many as wait, answers out.
+//!
+//! Invariants:
+//! - A job is answered "done" only after its transaction was committed with `synchronous=FULL`.
+//! - What the cache holds is what the file holds: after any failure it is forgotten.
+//! - A job that fails for a reason of its own must not fail those that share its transaction: they run again alone.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::accept::Cache;
+use super::{StoreError, schema};
+
+/// Jobs in one transaction at most: more would make the first of them wait too long.
+pub(super) const MAX_BATCH: usize = 256;
+
+/// The database of the transaction a job runs in.
+pub(super) struct Session {
+    pub(super) connection: Connection,
+    pub(super) cache: Cache,
+    /// Set by a job after which somebody should look at the outbox.
+    pub(super) wake: bool,
+}
+
+/// Something to do in a transaction. It may run twice: the first time in a transaction that is rolled back.
+pub(super) trait Job: Send {
+    fn run(&mut self, session: &mut Session) -> rusqlite::Result<()>;
+    fn answer(self: Box<Self>, result: Result<(), StoreError>);
+}
+
+/// A job made of a function and somebody who waits for its result.
+pub(super) struct Task<F, T> {
+    pub(super) work: F,
+    pub(super) result: Option<T>,
+    pub(super) waiter: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Job for Task<F, T>
+where
+    F: FnMut(&mut Session) -> rusqlite::Result<T> + Send,
+    T: Send,
+{
+    fn run(&mut self, session: &mut Session) -> rusqlite::Result<()> {
+        self.result = Some((self.work)(session)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, result: Result<(), StoreError>) {
+        let Self { result: value, waiter, .. } = *self;
+        let answer = result.and_then(|()| value.ok_or(StoreError::Closed));
+        // whoever asked may have gone; the work is done all the same
+        drop(waiter.send(answer));
+    }
+}
+
+/// What the writer needs to open the file, again and again if it must.
+pub(super) struct Writer {
+    pub(super) file: PathBuf,
+    pub(super) max_pages: Option<u32>,
+    pub(super) changed: Arc<Notify>,
+    pub(super) health: Arc<Mutex<Option<String>>>,
+    pub(super) observe: Box<dyn Fn(usize, std::time::Duration) + Send>,
+}
+
+impl Writer {
+    /// Works until every sender is gone, so that nothing that was taken is left undone.
+    pub(super) fn run(self, mut jobs: mpsc::Receiver<Box<dyn Job>>, first: Session) {
+        let mut session = Some(first);
+        while let Some(job) = jobs.blocking_recv() {
+            let mut batch = vec![job];
+            while batch.len() < MAX_BATCH
+                && let Ok(job) = jobs.try_recv()
+            {
+                batch.push(job);
+            }
+            self.work(&mut session, batch);
+        }
+    }
+
+    fn work(&self, session: &mut Option<Session>, mut batch: Vec<Box<dyn Job>>) {
+        let started = tokio::time::Instant::now();
+        match self.commit(session, &mut batch) {
+            Ok(()) => {
+                (self.observe)(batch.len(), started.elapsed());
+                self.report(None);
+                batch.into_iter().for_each(|job| job.answer(Ok(())));
+                if session.as_mut().is_some_and(|session| std::mem::take(&mut session.wake)) {
+                    self.changed.notify_one();
+                }
+            }
+            Err(error) if error.is_storage() || batch.len() == 1 => {
+                if error.is_storage() {
+                    // some SQLite versions stay broken after a full disk: the next batch opens the file anew
+                    *session = None;
+                    self.report(Some(error.to_string()));
+                }
+                batch.into_iter().for_each(|job| job.answer(Err(error.clone())));
+            }
+            Err(_) => batch.into_iter().for_each(|job| self.work(session, vec![job])),
+        }
+    }
+
+    fn commit(&self, slot: &mut Option<Session>, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        let session = match slot {
+            Some(session) => session,
+            None => slot.insert(self.open()?),
+        };
+        let done = session.connection.execute_batch("BEGIN IMMEDIATE").and_then(|()| {
+            batch.iter_mut().try_for_each(|job| job.run(session))?;
+            session.connection.execute_batch("COMMIT")
+        });
+        if let Err(error) = done {
+            session.cache.forget();
+            session.wake = false;
+            if !session.connection.is_autocommit()
+                && let Err(rollback) = session.connection.execute_batch("ROLLBACK")
+            {
+                tracing::debug!(%rollback, "the failed transaction could not be rolled back");
+            }
+            return Err(StoreError::of(&error));
+        }
+        Ok(())
+    }
+
+    /// Opens the file for writing and brings it to the newest schema.
+    pub(super) fn open(&self) -> Result<Session, StoreError> {
+        let mut connection = Connection::open(&self.file).map_err(|error| StoreError::of(&error))?;
+        prepare(&connection, self.max_pages).map_err(|error| StoreError::of(&error))?;
+        match schema::migrate(&mut connection).map_err(|error| StoreError::of(&error))? {
+            Ok(()) => Ok(Session { connection, cache: Cache::default(), wake: false }),
+            Err(too_new) => Err(StoreError::TooNew { found: too_new.found, known: too_new.known }),
+        }
+    }
+
+    fn report(&self, problem: Option<String>) {
+        let Ok(mut health) = self.health.lock() else { return };
+        match (&problem, &*health) {
+            (Some(reason), None) => tracing::error!(%reason, "the store cannot be written; webhooks get 503"),
+            (None, Some(_)) => tracing::info!("the store can be written again"),
+            _ => {}
+        }
+        *health = problem;
+    }
+}
+
+/// Settings of a connection. FULL: each commit is on the disk before it is answered.
+pub(super) fn prepare(connection: &Connection, max_pages: Option<u32>) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    if let Some(pages) = max_pages {
+        connection.pragma_update(None, "max_page_count", pages)?;
+    }
+    Ok(())
+}
+
+/// Prepared statements that are kept: more than there are in this program.
+const STATEMENTS: usize = 64;
+
+/// How long another connection's lock is waited for; only a person with sqlite3 can hold one.
+const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Pages in the log before they go into the file: 16 MiB, so that a burst is written once.
+const CHECKPOINT_PAGES: u32 = 4096;
+
+/// Bytes of the log that are kept after a checkpoint.
+const JOURNAL_LIMIT: u32 = 64 << 20;
+
+impl StoreError {
+    /// Sorts an error of SQLite: is it the disk, or the statement?
+    pub(super) fn of(error: &rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(
+                ErrorCode::SystemIoFailure
+                | ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::PermissionDenied
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::OutOfMemory,
+            ) => Self::Io(error.to_string()),
+            _ => Self::Statement(error.to_string()),
+        }
+    }
+
+    /// Whether the whole store is concerned, not only one job.
+    pub(super) fn is_storage(&self) -> bool {
+        matches!(self, Self::Full | Self::Io(_) | Self::TooNew { .. })
+    }
+}

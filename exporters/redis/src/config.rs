@@ -1,0 +1,291 @@
+//! Flags and file, parsed into what each target gets.
+//!
+//! ```yaml
+//! targets:
+//!   - match: ["cache-*.internal:6379", "10.0.0.0/8"]   # exact, glob or network; the first that matches stands
+//!     username: metrics
+//!     password_file: /run/secrets/redis                # or password, password_env, password_command
+//!     tls:
+//!       ca_file: ca.pem
+//! ```
+//!
+//! Invariants: a `/scrape` target that matches no rule, no entry of the password file, and is not the target of
+//! `--redis.addr` gets no password and no client certificate; it reaches a unix socket only by a rule for it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use toolkit::config::{ConfigError, Document, Fields, Item, SecretSource};
+use toolkit::scrape::{TargetPattern, TargetRules};
+
+use crate::access::{Credentials, PasswordSource, parse_entries};
+use crate::command::CommandOptions;
+use crate::flags::Flags;
+use crate::session::Link;
+use crate::target::{Place, Target};
+use crate::tls::{self, TlsSettings};
+
+/// The whole configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What all metric names begin with.
+    pub namespace: String,
+    /// The target of `/metrics`.
+    pub main: Option<Target>,
+    /// What is shown.
+    pub show: Show,
+    /// Whether `/scrape` takes targets.
+    pub scrape_endpoint: bool,
+    /// What the flags give to the main target.
+    main_access: Access,
+    /// What the file gives to targets.
+    rules: TargetRules<Arc<Access>>,
+    password_file: Option<PathBuf>,
+    timeout: Duration,
+    set_client_name: bool,
+    commands: CommandOptions,
+}
+
+/// What is shown, beyond what is always shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Show {
+    /// The memory of the machine.
+    pub system_memory: bool,
+    /// Databases without keys.
+    pub empty_databases: bool,
+    /// The exporter's build.
+    pub build: bool,
+    /// The role as a label of everything.
+    pub role_label: bool,
+    /// The time of a PING.
+    pub ping: bool,
+}
+
+/// What a target gets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Access {
+    credentials: Credentials,
+    tls: TlsSettings,
+}
+
+/// A target that may not be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a unix socket is only asked when a rule under `targets:` in the configuration file matches it")]
+pub struct SocketForbidden;
+
+impl Config {
+    /// Parses flags and file; tells every problem at once.
+    pub fn parse(flags: &Flags, document: Option<&Document>) -> Result<Self, ConfigError> {
+        let mut problems = Problems(None);
+        let addr = flags.addr.trim();
+        let main = match addr {
+            "" => None,
+            addr => problems.keep(Target::parse(addr).map_err(|error| ConfigError::flag("--redis.addr", error.to_string()))),
+        };
+        let rules = match document {
+            Some(document) => problems.keep(document.decode(decode_rules)).unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let given = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
+        let password_file = given(&flags.password_file);
+        let tls = TlsSettings {
+            ca_file: given(&flags.tls_ca_cert_file),
+            cert_file: given(&flags.tls_client_cert_file),
+            key_file: given(&flags.tls_client_key_file),
+            server_name: Some(flags.tls_server_name.clone()).filter(|name| !name.is_empty()),
+            insecure: flags.skip_tls_verification,
+        };
+        problems.keep(check_tls("--tls-client-cert-file", &tls));
+        problems.keep(password_file.as_ref().map_or(Ok(()), check_password_file));
+        let config = Self {
+            namespace: flags.namespace.clone(),
+            main_access: Access { credentials: main_credentials(flags, main.as_ref(), password_file.clone()), tls },
+            main,
+            show: Show {
+                system_memory: flags.include_system_metrics,
+                empty_databases: flags.include_metrics_for_empty_databases,
+                build: !flags.redis_only_metrics,
+                role_label: flags.append_instance_role_label,
+                ping: flags.ping_on_connect,
+            },
+            scrape_endpoint: !flags.disable_scrape_endpoint,
+            rules: TargetRules::new(rules),
+            password_file,
+            timeout: flags.connection_timeout,
+            set_client_name: flags.set_client_name,
+            commands: CommandOptions {
+                config_command: Some(flags.config_command.clone()).filter(|name| !matches!(name.as_str(), "-" | "")),
+                latency: !flags.exclude_latency_histogram_metrics,
+            },
+        };
+        problems.0.map_or(Ok(config), Err)
+    }
+
+    /// How the target of `--redis.addr` is reached. Where the flags give no password, a rule may.
+    pub fn main_link(&self, main: &Target) -> Link {
+        let mut access = self.main_access.clone();
+        if access.credentials.password == PasswordSource::None
+            && let Some(rule) = self.rules.find(main.name())
+        {
+            access = Access {
+                credentials: Credentials {
+                    user: rule.credentials.user.clone().or(access.credentials.user),
+                    password: rule.credentials.password.clone(),
+                },
+                tls: if access.tls == TlsSettings::default() { rule.tls.clone() } else { access.tls },
+            };
+        }
+        self.link(main, access)
+    }
+
+    /// How a target of `/scrape` is reached; `tls_server_name` is the request's parameter.
+    pub fn asked_link(&self, asked: &Target, tls_server_name: Option<&str>) -> Result<Link, SocketForbidden> {
+        let mut link = match (self.rules.find(asked.name()), &self.main) {
+            (Some(rule), _) => self.link(asked, self.rule_access(rule, asked)),
+            (None, Some(main)) if main.covers(asked) => self.main_link(main),
+            _ if matches!(asked.place, Place::Unix { .. }) => return Err(SocketForbidden),
+            _ => self.link(asked, self.stranger_access(asked)),
+        };
+        link.place = asked.place.clone();
+        if let Some(name) = tls_server_name {
+            link.tls.server_name = Some(name.to_owned());
+        }
+        Ok(link)
+    }
+
+    /// A rule without a user leaves the choice of the user to the request, as redis_exporter does.
+    fn rule_access(&self, rule: &Access, asked: &Target) -> Access {
+        let mut access = rule.clone();
+        if access.credentials.password == PasswordSource::None {
+            access.credentials.password = self.entries_of_password_file();
+        }
+        access.credentials.user = access.credentials.user.or_else(|| asked.user.clone());
+        access
+    }
+
+    /// What any target gets: the flags' way to verify it, but nothing that says who we are.
+    fn stranger_access(&self, asked: &Target) -> Access {
+        let TlsSettings { ca_file, insecure, .. } = self.main_access.tls.clone();
+        Access {
+            credentials: Credentials { user: asked.user.clone(), password: self.entries_of_password_file() },
+            tls: TlsSettings { ca_file, insecure, ..TlsSettings::default() },
+        }
+    }
+
+    fn entries_of_password_file(&self) -> PasswordSource {
+        match &self.password_file {
+            Some(path) => PasswordSource::File { path: path.clone(), single: false },
+            None => PasswordSource::None,
+        }
+    }
+
+    fn link(&self, target: &Target, access: Access) -> Link {
+        Link {
+            place: target.place.clone(),
+            credentials: access.credentials,
+            tls: access.tls,
+            timeout: self.timeout,
+            set_client_name: self.set_client_name,
+            ping: self.show.ping,
+            commands: self.commands.clone(),
+            generation: 0,
+        }
+    }
+}
+
+/// The first error and all that follow, as one.
+struct Problems(Option<ConfigError>);
+
+impl Problems {
+    fn keep<T>(&mut self, result: Result<T, ConfigError>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.0 = Some(match self.0.take() {
+                    Some(earlier) => earlier.merge(error),
+                    None => error,
+                });
+                None
+            }
+        }
+    }
+}
+
+/// The flag comes before the address's own password, and both before the file, as with redis_exporter.
+fn main_credentials(flags: &Flags, main: Option<&Target>, password_file: Option<PathBuf>) -> Credentials {
+    let user = Some(flags.user.clone()).filter(|user| !user.is_empty());
+    let secret = Some(flags.password.clone()).filter(|secret| !secret.is_empty());
+    let password = match (secret.or_else(|| main.and_then(|main| main.password.clone())), password_file) {
+        (Some(secret), _) => PasswordSource::Secret(SecretSource::Inline(secret)),
+        (None, Some(path)) => PasswordSource::File { path, single: true },
+        (None, None) => PasswordSource::None,
+    };
+    Credentials { user: user.or_else(|| main.and_then(|main| main.user.clone())), password }
+}
+
+fn decode_rules(mut fields: Fields<'_>) -> Vec<(TargetPattern, Arc<Access>)> {
+    fields.list("targets", decode_rule).into_iter().flatten().collect()
+}
+
+fn decode_rule(item: Item<'_>) -> Option<Vec<(TargetPattern, Arc<Access>)>> {
+    let mut fields = item.fields()?;
+    fields.require("match");
+    let mut patterns = Vec::new();
+    for text in fields.string_or_list("match") {
+        match TargetPattern::parse(&text) {
+            Ok(pattern) => patterns.push(pattern),
+            Err(problem) => fields.problem("match", problem),
+        }
+    }
+    let credentials = Credentials {
+        user: fields.string("username"),
+        password: fields.secret("password").map_or(PasswordSource::None, PasswordSource::Secret),
+    };
+    let tls = fields.fields("tls").map(decode_tls).unwrap_or_default();
+    let access = Arc::new(Access { credentials, tls });
+    Some(patterns.into_iter().map(|pattern| (pattern, Arc::clone(&access))).collect())
+}
+
+fn decode_tls(mut fields: Fields<'_>) -> TlsSettings {
+    let settings = TlsSettings {
+        ca_file: fields.path("ca_file"),
+        cert_file: fields.path("cert_file"),
+        key_file: fields.path("key_file"),
+        server_name: fields.string("server_name"),
+        insecure: fields.bool("insecure_skip_verify").unwrap_or(false),
+    };
+    for (key, problem) in tls_problems(&settings) {
+        fields.problem(key, problem);
+    }
+    settings
+}
+
+/// Reads the files, so that a bad one is found at start and not in the first scrape: (key of the file, problem).
+fn tls_problems(settings: &TlsSettings) -> Option<(&'static str, String)> {
+    match (&settings.cert_file, &settings.key_file) {
+        (Some(_), None) => return Some(("cert_file", "a certificate needs its key beside it".to_owned())),
+        (None, Some(_)) => return Some(("key_file", "a key needs its certificate beside it".to_owned())),
+        _ => {}
+    }
+    if settings.ca_file.is_none() && settings.cert_file.is_none() {
+        return None;
+    }
+    tls::client_config(settings).err().map(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        ("ca_file", format!("{error}{cause}"))
+    })
+}
+
+fn check_tls(flag: &str, settings: &TlsSettings) -> Result<(), ConfigError> {
+    tls_problems(settings).map_or(Ok(()), |(_, problem)| Err(ConfigError::flag(flag, problem)))
+}
+
+fn check_password_file(path: &PathBuf) -> Result<(), ConfigError> {
+    let content = std::fs::read_to_string(path).map_err(|error| {
+        ConfigError::flag("--redis.password-file", format!("{} cannot be read: {error}", path.display()))
+    })?;
+    parse_entries(&content)
+        .map(drop)
+        .map_err(|problem| ConfigError::flag("--redis.password-file", format!("{} {problem}", path.display())))
+}

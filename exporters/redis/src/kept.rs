@@ -1,0 +1,149 @@
+//! What is kept for each target between scrapes: its connection, what it denied, its counters.
+//!
+//! Invariants: at most [`MAX_TARGETS`] targets are kept, the one unused for longest goes first; a connection that
+//! nobody used for [`IDLE_LIMIT`] is closed; a connection is used by one scrape at a time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::command::Denied;
+use crate::session::Session;
+
+/// Targets kept: twice what one exporter is meant to watch. Bounds what strangers at `/scrape` can make us hold.
+const MAX_TARGETS: usize = 1_000;
+
+/// An unused connection is closed after this time: longer than any sensible scrape interval.
+const IDLE_LIMIT: Duration = Duration::from_secs(300);
+
+/// How often unused connections are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// All targets that are kept.
+#[derive(Default)]
+pub struct KeptTargets {
+    targets: Mutex<HashMap<String, (Arc<Kept>, Instant)>>,
+}
+
+/// What is kept for one target.
+#[derive(Default)]
+pub struct Kept {
+    /// The connection, while no scrape uses it.
+    pub session: tokio::sync::Mutex<Option<Session>>,
+    notes: Mutex<Notes>,
+}
+
+/// What was learned about one target.
+#[derive(Clone, Debug, Default)]
+pub struct Notes {
+    /// What it denied or lacks.
+    pub denied: Denied,
+    /// Scrapes so far.
+    pub scrapes: u64,
+    /// How long they took, in seconds.
+    pub seconds: f64,
+    /// Which process it was and when that started, in Unix time.
+    pub started: Option<(String, f64)>,
+}
+
+impl KeptTargets {
+    /// What is kept for the target with this key.
+    pub fn of(&self, key: &str) -> Arc<Kept> {
+        let now = Instant::now();
+        let mut targets = lock(&self.targets);
+        if let Some((kept, used)) = targets.get_mut(key) {
+            *used = now;
+            return Arc::clone(kept);
+        }
+        if targets.len() >= MAX_TARGETS
+            && let Some(oldest) =
+                targets.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone())
+        {
+            targets.remove(&oldest);
+        }
+        let kept = Arc::new(Kept::default());
+        targets.insert(key.to_owned(), (Arc::clone(&kept), now));
+        kept
+    }
+
+    /// Closes idle connections from now on, until all other owners are gone.
+    pub fn sweep_in_background(self: &Arc<Self>) {
+        let targets = Arc::downgrade(self);
+        tokio::spawn(sweep(targets));
+    }
+
+    /// Closes the connections that nobody used for [`IDLE_LIMIT`].
+    fn close_idle(&self, now: Instant) {
+        let kept: Vec<Arc<Kept>> = lock(&self.targets).values().map(|(kept, _)| Arc::clone(kept)).collect();
+        for kept in kept {
+            // one that is in use now is not idle
+            if let Ok(mut session) = kept.session.try_lock() {
+                *session = session.take().filter(|session| now - session.used < IDLE_LIMIT);
+            }
+        }
+    }
+}
+
+impl Kept {
+    /// What was learned so far.
+    pub fn notes(&self) -> MutexGuard<'_, Notes> {
+        lock(&self.notes)
+    }
+}
+
+async fn sweep(targets: Weak<KeptTargets>) {
+    let mut ticks = interval(SWEEP_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let now = ticks.tick().await;
+        match targets.upgrade() {
+            Some(targets) => targets.close_idle(now),
+            None => return,
+        }
+    }
+}
+
+/// What a panic left behind is whole: nothing here panics between two writes.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conn::Connection;
+    use crate::server::Server;
+
+    fn session(used: Instant) -> Session {
+        let (ours, _theirs) = tokio::io::duplex(1);
+        Session { connection: Connection::new(Box::new(ours)), server: Server::default(), generation: 0, used }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_target_unused_for_longest_goes_first() {
+        let targets = KeptTargets::default();
+        for number in 0..MAX_TARGETS {
+            targets.of(&format!("t{number}")).notes().scrapes = 1;
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        targets.of("t0");
+        targets.of("new");
+        assert_eq!(targets.targets.lock().unwrap().len(), MAX_TARGETS);
+        assert_eq!((targets.of("t0").notes().scrapes, targets.of("t2").notes().scrapes), (1, 1));
+        assert_eq!(targets.of("t1").notes().scrapes, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_idle_connections_are_closed() {
+        let targets = Arc::new(KeptTargets::default());
+        targets.sweep_in_background();
+        *targets.of("idle").session.lock().await = Some(session(Instant::now()));
+        tokio::time::sleep(Duration::from_secs(200)).await;
+        *targets.of("busy").session.lock().await = Some(session(Instant::now()));
+        tokio::time::sleep(Duration::from_secs(170)).await;
+        assert!(targets.of("idle").session.lock().await.is_none());
+        assert!(targets.of("busy").session.lock().await.is_some());
+    }
+}

@@ -1,0 +1,221 @@
+//! The routes that all programs have.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use tracing::error;
+
+use super::reload::Reloader;
+use super::{ProbeError, ProbeRequest, Program};
+use crate::cli::CommonFlags;
+use crate::expo::{Finished, Page, negotiate_compression, negotiate_format};
+use crate::scrape::{Flights, Scrape, deadline};
+use crate::selfmon::SelfMetrics;
+use crate::web::{self, Landing, ProbeForm, ProbeParameter};
+
+/// A program is given this much more than the scrape's deadline to hand over what it has, then it is dropped. It
+/// stays well below the offset that is kept back of the client's timeout.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// What the routes share.
+pub(super) struct Pages<P: Program> {
+    program: Arc<P>,
+    metrics: SelfMetrics,
+    telemetry_path: String,
+    timeout_offset: Duration,
+    show_own_metrics: bool,
+    reloader: Arc<Reloader<P>>,
+    flights: Flights<Wanted, Result<Finished, Refusal>>,
+    /// Places for collections; those who join one need none.
+    places: Semaphore,
+}
+
+/// Why a scrape is answered without a page.
+#[derive(Debug)]
+enum Refusal {
+    Busy,
+    Probe(ProbeError),
+}
+
+/// What a scrape collects; those who want the same share it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Wanted {
+    Metrics,
+    Probe(ProbeRequest),
+}
+
+impl<P: Program> Pages<P> {
+    /// All routes: the common ones and the program's own.
+    pub(super) fn router(
+        program: Arc<P>,
+        flags: &CommonFlags,
+        metrics: SelfMetrics,
+        reloader: Arc<Reloader<P>>,
+    ) -> Router {
+        let own = program.routes();
+        let places = if flags.max_requests == 0 { Semaphore::MAX_PERMITS } else { flags.max_requests };
+        let pages = Arc::new(Self {
+            program,
+            metrics,
+            telemetry_path: flags.telemetry_path.clone(),
+            timeout_offset: flags.timeout_offset,
+            show_own_metrics: !flags.disable_exporter_metrics,
+            reloader,
+            flights: Flights::default(),
+            places: Semaphore::new(places.min(Semaphore::MAX_PERMITS)),
+        });
+        let mut scrapes = Router::new().route(&flags.telemetry_path, get(Self::metrics));
+        if let Some(path) = P::ABOUT.probe_path.filter(|path| *path != flags.telemetry_path) {
+            scrapes = scrapes.route(path, get(Self::probe));
+        }
+        Router::new()
+            .route("/", get(Self::landing))
+            .route("/-/healthy", get(|| async { "healthy\n" }))
+            .route("/-/ready", get(Self::ready))
+            .route("/-/reload", post(Self::reload))
+            .merge(scrapes)
+            .with_state(pages)
+            .merge(own)
+            .fallback(web::not_found)
+    }
+
+    async fn metrics(State(pages): State<Arc<Self>>, headers: HeaderMap) -> Response {
+        Self::answer(pages, "metrics", Wanted::Metrics, &headers).await
+    }
+
+    async fn probe(
+        State(pages): State<Arc<Self>>,
+        Query(parameters): Query<Vec<(String, String)>>,
+        headers: HeaderMap,
+    ) -> Response {
+        Self::answer(pages, "probe", Wanted::Probe(ProbeRequest { parameters }), &headers).await
+    }
+
+    async fn answer(
+        pages: Arc<Self>,
+        handler: &'static str,
+        wanted: Wanted,
+        headers: &HeaderMap,
+    ) -> Response {
+        let in_flight = pages.metrics.in_flight();
+        let deadline = deadline(headers, pages.timeout_offset, Instant::now());
+        let landed = pages
+            .flights
+            .join(wanted.clone(), deadline, || Self::collect(Arc::clone(&pages), wanted, Scrape { deadline }))
+            .await;
+        let response = match landed.as_deref() {
+            Some(Ok(page)) => page_response(page, headers),
+            Some(Err(refusal)) => refusal.response(),
+            None => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "500: the scrape panicked; the log has the cause\n",
+            )
+                .into_response(),
+        };
+        drop(in_flight);
+        pages.metrics.count_request(handler, response.status().as_u16());
+        response
+    }
+
+    async fn collect(
+        pages: Arc<Self>,
+        wanted: Wanted,
+        scrape: Scrape,
+    ) -> Result<Finished, Refusal> {
+        let Ok(_place) = pages.places.try_acquire() else { return Err(Refusal::Busy) };
+        let mut page = Page::new();
+        let with_own_metrics = wanted == Wanted::Metrics && pages.show_own_metrics;
+        let collecting = async {
+            match &wanted {
+                Wanted::Metrics => {
+                    pages.program.scrape(&scrape, &mut page).await;
+                    Ok(())
+                }
+                Wanted::Probe(request) => pages.program.probe(request, &scrape, &mut page).await,
+            }
+        };
+        match timeout_at(scrape.deadline + GRACE, collecting).await {
+            Ok(outcome) => outcome.map_err(Refusal::Probe)?,
+            Err(_) => error!("the scrape did not end at its deadline; the page holds what it had"),
+        }
+        let (mut finished, dropped) = page.finish();
+        pages.metrics.count_dropped(dropped);
+        if with_own_metrics {
+            pages.metrics.count_dropped(finished.append(pages.metrics.samples()));
+        }
+        Ok(finished)
+    }
+
+    async fn landing(State(pages): State<Arc<Self>>) -> Response {
+        let about = P::ABOUT;
+        let mut landing =
+            Landing::new(about.name, about.title, about.summary, about.version, &pages.telemetry_path);
+        landing.probe = about.probe_path.map(|path| ProbeForm {
+            path: path.to_owned(),
+            parameters: vec![ProbeParameter {
+                name: "target".to_owned(),
+                example: about.probe_example.to_owned(),
+                required: true,
+            }],
+        });
+        landing.sections = pages.program.landing();
+        web::page(&landing)
+    }
+
+    async fn ready(State(pages): State<Arc<Self>>) -> Response {
+        match pages.program.ready() {
+            Ok(()) => "ready\n".into_response(),
+            Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
+        }
+    }
+
+    async fn reload(State(pages): State<Arc<Self>>) -> Response {
+        match pages.reloader.reload().await {
+            Ok(()) => "reloaded\n".into_response(),
+            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+        }
+    }
+}
+
+fn page_response(page: &Finished, headers: &HeaderMap) -> Response {
+    let header_of = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let format = negotiate_format(header_of(header::ACCEPT));
+    let compression = negotiate_compression(header_of(header::ACCEPT_ENCODING));
+    let mut response = Response::new(Body::from(page.encode(format, compression)));
+    let answer = response.headers_mut();
+    answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    answer.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
+    if let Some(encoding) = compression.content_encoding() {
+        answer.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    response
+}
+
+impl Refusal {
+    fn response(&self) -> Response {
+        match self {
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                [(header::RETRY_AFTER, "1")],
+                "503: too many scrapes are under way (hint: --web.max-requests)\n",
+            )
+                .into_response(),
+            Self::Probe(error) => {
+                let status = match error {
+                    ProbeError::BadRequest(_) => StatusCode::BAD_REQUEST,
+                    ProbeError::Forbidden(_) => StatusCode::FORBIDDEN,
+                    ProbeError::NotFound(_) => StatusCode::NOT_FOUND,
+                };
+                (status, format!("{error}\n")).into_response()
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What every Watchfire program shares, and nothing that names one of them.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`app`] | a program's life: flags → configuration → start → serve → stop |
+//! | [`cli`] | the common flags and their environment variables |
+//! | [`config`] | YAML with positions, every error at once, durations, secrets |
+//! | [`expo`] | the metrics page: descriptors, arena, writers, content negotiation |
+//! | [`log`] | logfmt and JSON lines |
+//! | [`scrape`] | collectors side by side under one deadline, sharing, targets |
+//! | [`selfmon`] | the process's own metrics |
+//! | [`web`] | listener, web config file, access, landing page |
+//!
+//! The way a scrape goes: listener → access and limits → negotiate → target → shared flight → collectors →
+//! arena → writer → gzip → answer. One direction; no step reaches back.
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod expo;
+pub mod log;
+pub mod scrape;
+pub mod selfmon;
+pub mod web;

@@ -1,0 +1,185 @@
+//! `basic_auth_users`: who may come in with a password.
+//!
+//! Invariants:
+//! - The time of an answer must not tell whether a user exists: an unknown one costs a bcrypt as well.
+//! - A password or a hash must never be printed, and a verified password is remembered only as a keyed hash.
+//! - bcrypt runs once at a time: it is CPU for the asking, and the program has other work.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
+use axum::http::HeaderValue;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bcrypt::HashParts;
+use secrecy::zeroize::Zeroizing;
+use tokio::sync::Semaphore;
+
+use crate::config::Item;
+
+/// The users of one reading of the web config file, with the logins that were verified since.
+pub(super) struct Users {
+    known: Vec<User>,
+    /// Compared with the password of an unknown user; as dear as the dearest of the real ones.
+    decoy: Zeroizing<String>,
+    verified: Mutex<HashSet<Tag>>,
+    /// Without randomness there is no key, and nothing is remembered.
+    key: Option<hmac::Key>,
+}
+
+/// One user and the bcrypt hash of the password.
+pub(super) struct User {
+    name: String,
+    hash: Zeroizing<String>,
+    cost: u32,
+}
+
+/// What a password is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Admitted,
+    Refused,
+    /// Too many others are waiting for a bcrypt.
+    Busy,
+}
+
+/// The one place where bcrypt runs, and the queue before it. Shared by all readings of the file.
+pub(super) struct Turn {
+    queue: Semaphore,
+    place: Arc<Semaphore>,
+}
+
+impl Users {
+    pub(super) fn new(users: Vec<User>) -> Self {
+        let cost = users.iter().map(|user| user.cost).max().unwrap_or(bcrypt::DEFAULT_COST);
+        let decoy = Zeroizing::new(format!("$2b${cost:02}${:.<53}", ""));
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok();
+        Self { known: users, decoy, verified: Mutex::default(), key }
+    }
+
+    /// One entry of `basic_auth_users`.
+    pub(super) fn decode_one(name: &str, item: &Item<'_>) -> Option<User> {
+        let hash = Zeroizing::new(item.string()?);
+        if name.contains(':') {
+            item.problem("a user name cannot contain `:`, it ends the name in HTTP basic authentication");
+            return None;
+        }
+        let Ok(parts) = hash.parse::<HashParts>() else {
+            item.problem(NO_HASH);
+            return None;
+        };
+        let cost = parts.get_cost();
+        let readable = bcrypt_readable(&hash);
+        if !readable {
+            item.problem(NO_HASH);
+        }
+        readable.then(|| User { name: name.to_owned(), hash, cost })
+    }
+
+    /// Checks an `Authorization` header.
+    pub(super) async fn check(self: &Arc<Self>, header: Option<&HeaderValue>, turn: &Turn) -> Verdict {
+        let Some((name, password)) = header.and_then(credentials) else {
+            return Verdict::Refused;
+        };
+        let user = self.known.iter().find(|user| user.name == *name);
+        let tag = self.tag(&name, &password);
+        if user.is_some() && self.is_verified(tag) {
+            return Verdict::Admitted;
+        }
+        let Ok(_waiting) = turn.queue.try_acquire() else {
+            return Verdict::Busy;
+        };
+        let Ok(place) = Arc::clone(&turn.place).acquire_owned().await else {
+            return Verdict::Busy;
+        };
+        // The same login often comes several times at once: the first one has paid for all.
+        if user.is_some() && self.is_verified(tag) {
+            return Verdict::Admitted;
+        }
+        let hash = user.map_or(&self.decoy, |user| &user.hash).clone();
+        let compared = tokio::task::spawn_blocking(move || {
+            // The place is given back when the work ends, not when the client goes away.
+            let _place = place;
+            bcrypt::verify(password.as_slice(), &hash).unwrap_or(false)
+        });
+        let equal = compared.await.unwrap_or(false);
+        if user.is_none() || !equal {
+            return Verdict::Refused;
+        }
+        self.remember(tag);
+        Verdict::Admitted
+    }
+
+    /// A keyed hash of a login: what is remembered cannot be turned back, and comparing it tells nothing by its time.
+    fn tag(&self, name: &str, password: &[u8]) -> Option<Tag> {
+        let mut context = hmac::Context::with_key(self.key.as_ref()?);
+        context.update(&u64::try_from(name.len()).unwrap_or(u64::MAX).to_be_bytes());
+        context.update(name.as_bytes());
+        context.update(password);
+        context.sign().as_ref().try_into().ok()
+    }
+
+    fn is_verified(&self, tag: Option<Tag>) -> bool {
+        let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        tag.is_some_and(|tag| verified.contains(&tag))
+    }
+
+    fn remember(&self, tag: Option<Tag>) {
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if verified.len() >= MAX_VERIFIED {
+            verified.clear();
+        }
+        verified.extend(tag);
+    }
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self { queue: Semaphore::new(MAX_WAITING), place: Arc::new(Semaphore::new(1)) }
+    }
+}
+
+impl fmt::Debug for Users {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Users").field("users", &self.known.len()).finish_non_exhaustive()
+    }
+}
+
+/// Name and password of `Basic base64(name:password)`.
+fn credentials(header: &HeaderValue) -> Option<(Zeroizing<String>, Zeroizing<Vec<u8>>)> {
+    let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = Zeroizing::new(STANDARD.decode(encoded.trim()).ok()?);
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    let (name, password) = decoded.split_at_checked(colon)?;
+    let name = std::str::from_utf8(name).ok()?.to_owned();
+    Some((Zeroizing::new(name), Zeroizing::new(password.get(1..)?.to_vec())))
+}
+
+/// Whether bcrypt can compare with it: its parser looks at the shape only.
+fn bcrypt_readable(hash: &str) -> bool {
+    let digits = hash.rsplit('$').next().unwrap_or_default();
+    digits.len() == HASH_DIGITS
+        && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"./".contains(&byte))
+}
+
+/// It stands where a plain password stands, so it must not repeat the value.
+const NO_HASH: &str =
+    "the password must be a bcrypt hash (hint: make one with: htpasswd -nBC 10 \"\" | tr -d ':\\n')";
+
+/// Characters of salt and digest after the last `$`.
+const HASH_DIGITS: usize = 53;
+
+/// An HMAC-SHA-256.
+type Tag = [u8; 32];
+
+/// Remembered logins; there are as many as users, and a few spellings beyond bcrypt's 72 bytes.
+const MAX_VERIFIED: usize = 256;
+
+/// Logins that wait for their bcrypt: at some 60 ms each, the last one still answers within a scrape timeout.
+const MAX_WAITING: usize = 64;

@@ -1,0 +1,8 @@
+//! The web side as its users meet it: config files, TLS, passwords, limits, and the stop.
+
+mod config_files;
+mod passwords;
+mod rotation;
+mod serving;
+mod support;
+mod tls;

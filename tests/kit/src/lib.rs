@@ -1,0 +1,34 @@
+//! Real servers on free loopback ports, and faithful doubles of what cannot be had, for tests and the demo.
+//!
+//! | what | where |
+//! |---|---|
+//! | a real server process, its log and its end | [`process`] |
+//! | Redis, Prometheus, Alertmanager | [`redis`], [`prometheus`], [`alertmanager`] |
+//! | doubles of Slack and of a mail server, with transcripts and scripted faults | [`slack`], [`smtp`] |
+//! | an HTTP server whose answers a test writes (pages to scrape, webhooks to receive) | [`web`] |
+//! | servers that hurt: accept and never answer | [`blackhole`] |
+//! | a small HTTP client, certificates | [`http`], [`tls`] |
+//! | the page on which a person sees Slack messages and mails arrive | [`inbox`] |
+//!
+//! Everything listens on loopback only and ends with the value that started it: dropping a server kills its
+//! process, removes its folder and closes its port, and so does the death of the test process itself.
+//! The kit must never depend on the toolkit or on a program: it tests them from the outside.
+
+pub mod alertmanager;
+mod base64;
+pub mod blackhole;
+pub mod http;
+pub mod inbox;
+mod listener;
+pub mod process;
+pub mod prometheus;
+pub mod redis;
+mod script;
+pub mod slack;
+pub mod smtp;
+pub mod tls;
+mod wait;
+mod watched;
+pub mod web;
+
+pub use wait::eventually;

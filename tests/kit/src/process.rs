@@ -1,0 +1,415 @@
+//! Server processes of tests: found, started until they are really ready, and never left behind.
+//!
+//! A server ends when its [`Server`] is dropped. If the test process itself dies, however it dies, the server's
+//! guard (a shell that waits for the end of a pipe which only the test process holds) kills the server's process
+//! group and removes its folder. The kit must never kill a process by name, only by a pid that it started.
+
+use std::collections::hash_map::RandomState;
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::hash::{BuildHasher, Hasher};
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::wait::eventually;
+
+/// How long a server may take to obey SIGTERM before it gets SIGKILL; tests should not wait longer for a bad server.
+const STOP_BOUND: Duration = Duration::from_secs(10);
+
+/// Lines of a server's log shown in an error: enough for a cause, short enough to read.
+const LOG_TAIL_LINES: usize = 20;
+
+/// Ports to choose from: below Linux's range for outgoing connections, so that no client socket takes one meanwhile.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// Tries to find a free port before giving up; a second try is already rare.
+const PORT_TRIES: u32 = 200;
+
+/// A program that must be installed on the machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// Its file names, the usual one first: packagers rename.
+    pub names: &'static [&'static str],
+    /// The command that installs it.
+    pub install: &'static str,
+}
+
+impl Program {
+    /// The usual file name.
+    pub fn name(&self) -> &'static str {
+        self.names.first().copied().unwrap_or("program")
+    }
+
+    /// Finds the program: `WATCHFIRE_BIN_<NAME>`, then PATH, then the system's folders, then the folder of peers
+    /// when `WATCHFIRE_PEERS` is set.
+    pub fn find(&self) -> Result<PathBuf> {
+        let variable = format!("WATCHFIRE_BIN_{}", self.name().to_uppercase().replace('-', "_"));
+        if let Some(path) = std::env::var_os(&variable).map(PathBuf::from) {
+            if path.is_file() {
+                return Ok(path);
+            }
+            bail!("{variable} names `{}`, which is not a file", path.display());
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let system = ["/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin"].map(PathBuf::from);
+        let peers = std::env::var_os("WATCHFIRE_PEERS")
+            .and_then(|_| std::env::home_dir())
+            .map(|home| home.join(".cache/watchfire-peers/root/usr/bin"));
+        std::env::split_paths(&path)
+            .chain(system)
+            .chain(peers)
+            .flat_map(|folder| self.names.iter().map(move |name| folder.join(name)))
+            .find(|path| path.is_file())
+            .ok_or_else(|| {
+                anyhow!("`{}` is not installed; hint: {}, or set {variable}", self.name(), self.install)
+            })
+    }
+}
+
+/// A temporary folder that goes with its owner.
+#[derive(Debug)]
+pub struct Folder(TempDir);
+
+impl Folder {
+    /// Makes a new, empty folder.
+    pub fn new() -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("watchfire-").tempdir();
+        Ok(Self(folder.context("cannot make a temporary folder")?))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Writes a file into it and returns its path.
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> Result<PathBuf> {
+        let path = self.path().join(name);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+}
+
+/// A server about to be started.
+#[derive(Debug)]
+pub struct Launch {
+    name: &'static str,
+    command: Command,
+    folder: PathBuf,
+    log: PathBuf,
+}
+
+impl Launch {
+    /// Prepares `program` to run in `folder`, its output appended to `<name>.log` there.
+    pub fn new(program: &Program, folder: &Folder) -> Result<Self> {
+        let mut command = Command::new(program.find()?);
+        command.current_dir(folder.path()).stdin(Stdio::null()).process_group(0);
+        let log = folder.path().join(format!("{}.log", program.name()));
+        Ok(Self { name: program.name(), command, folder: folder.path().to_owned(), log })
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
+        self.command.arg(argument.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.command.args(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.command.env(name, value.into());
+        self
+    }
+
+    /// Starts it and asks `ready` until it says yes; a server that ends meanwhile is an error at once.
+    pub async fn start(
+        mut self,
+        within: Duration,
+        mut ready: impl AsyncFnMut() -> Result<()>,
+    ) -> Result<Server> {
+        let mut server = self.spawn()?;
+        let mut ended = None;
+        let what = format!("{} to be ready", self.name);
+        let waited = eventually(within, &what, async || {
+            ended = server.child.try_wait()?;
+            if ended.is_some() { Ok(()) } else { ready().await }
+        });
+        let waited = waited.await;
+        match (ended, waited) {
+            (Some(status), _) => Err(anyhow!("{} ended at its start ({status}){}", self.name, server.tail())),
+            (None, Err(error)) => Err(error.context(format!("{} did not start{}", self.name, server.tail()))),
+            (None, Ok(())) => Ok(server),
+        }
+    }
+
+    fn spawn(&mut self) -> Result<Server> {
+        let log = OpenOptions::new().create(true).append(true).open(&self.log);
+        let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
+        let log_start = log.metadata()?.len();
+        self.command.stdout(log.try_clone()?).stderr(log);
+        let child = self.command.spawn().with_context(|| format!("cannot start {}", self.name))?;
+        let guard = Guard::over(child.id(), &self.folder)?;
+        Ok(Server { name: self.name, child, guard, log: self.log.clone(), log_start })
+    }
+}
+
+/// A running server process. Dropping it kills it.
+#[derive(Debug)]
+pub struct Server {
+    name: &'static str,
+    child: Child,
+    guard: Guard,
+    log: PathBuf,
+    log_start: u64,
+}
+
+impl Server {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// What it has written since this start.
+    pub fn log(&self) -> String {
+        let text = std::fs::read(&self.log).unwrap_or_default();
+        let start = usize::try_from(self.log_start).unwrap_or(0);
+        String::from_utf8_lossy(text.get(start..).unwrap_or_default()).into_owned()
+    }
+
+    /// Ends it in order: SIGTERM, and SIGKILL if it has not ended in ten seconds.
+    pub async fn stop(mut self) -> Result<ExitStatus> {
+        signal("TERM", &self.pid().to_string())?;
+        let what = format!("{} to end", self.name);
+        eventually(STOP_BOUND, &what, async || {
+            self.child.try_wait()?.ok_or_else(|| anyhow!("it ignores SIGTERM"))
+        })
+        .await
+    }
+
+    /// Ends it as a crash does: SIGKILL, no chance to say goodbye.
+    pub fn kill9(mut self) {
+        self.end();
+    }
+
+    /// Stops it in time (SIGSTOP): it keeps its port and answers nothing.
+    pub fn pause(&self) -> Result<()> {
+        signal("STOP", &self.pid().to_string())
+    }
+
+    /// Lets it go on after [`Server::pause`].
+    pub fn resume(&self) -> Result<()> {
+        signal("CONT", &self.pid().to_string())
+    }
+
+    fn end(&mut self) {
+        if self.is_running() {
+            // The whole group, while its leader's pid is still ours: servers may have children.
+            drop(signal("KILL", &format!("-{}", self.pid())));
+            drop(self.child.kill());
+        }
+        drop(self.child.wait());
+        self.guard.dismiss();
+    }
+
+    fn tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        match lines.get(lines.len().saturating_sub(LOG_TAIL_LINES)..) {
+            None | Some([]) => "; it wrote no log".to_owned(),
+            Some(lines) => format!("; its log ends:\n  {}", lines.join("\n  ")),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// A port on loopback that nobody listens on now.
+pub fn free_port() -> Result<u16> {
+    let width = u64::from(PORTS.end - PORTS.start);
+    for _ in 0..PORT_TRIES {
+        // Random, so that test processes side by side do not try the same ports in the same order.
+        let random = RandomState::new().build_hasher().finish() % width;
+        let port = PORTS.start + u16::try_from(random)?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no free port between {} and {}", PORTS.start, PORTS.end)
+}
+
+/// Starts a server on a free port, and once more on another if somebody was faster to take it.
+pub async fn on_free_port<T>(mut start: impl AsyncFnMut(u16) -> Result<T>) -> Result<T> {
+    let first = start(free_port()?).await;
+    match &first {
+        Err(error) if format!("{error:#}").to_lowercase().contains("address already in use") => {
+            start(free_port()?).await
+        }
+        _ => first,
+    }
+}
+
+/// Runs a tool to its end and returns what it printed; a failure carries its output.
+pub async fn run(program: &Program, arguments: &[&str]) -> Result<String> {
+    run_reading(program, arguments, "").await
+}
+
+/// The same for a tool that reads `input`.
+pub async fn run_reading(program: &Program, arguments: &[&str], input: &str) -> Result<String> {
+    let mut child = tokio::process::Command::new(program.find()?)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("cannot run {}", program.name()))?;
+    let pipe = child.stdin.take();
+    let feed = async {
+        if let Some(mut pipe) = pipe {
+            // A tool may end before it has read everything; its status tells.
+            drop(pipe.write_all(input.as_bytes()).await);
+        }
+    };
+    let (output, ()) = tokio::join!(child.wait_with_output(), feed);
+    let output = output?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok(printed);
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    bail!("{} {} failed ({}): {printed}{errors}", program.name(), arguments.join(" "), output.status)
+}
+
+/// Whether something accepts connections on this loopback port.
+pub async fn accepts(port: u16) -> Result<()> {
+    TcpStream::connect(("127.0.0.1", port)).await?;
+    Ok(())
+}
+
+/// Sends a signal by the shell's own `kill`: the call needs `unsafe`, which this workspace forbids.
+fn signal(name: &str, to: &str) -> Result<()> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "kill -s \"$1\" -- \"$2\"", "sh", name, to]);
+    shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let status = shell.status().context("cannot run sh")?;
+    if status.success() { Ok(()) } else { Err(anyhow!("cannot send SIG{name} to {to}")) }
+}
+
+/// What survives us and cleans up: a shell that reads our pipe until we dismiss it or die.
+#[derive(Debug)]
+struct Guard(Child);
+
+impl Guard {
+    const WATCH: &str = "read -r dismissed && exit; kill -s KILL -- \"-$1\"; sleep 0.1; rm -rf -- \"$2\"";
+
+    fn over(pid: u32, folder: &Path) -> Result<Self> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", Self::WATCH, "sh", &pid.to_string()]).arg(folder).current_dir("/");
+        shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        Ok(Self(shell.spawn().context("cannot run sh")?))
+    }
+
+    fn dismiss(&mut self) {
+        if let Some(mut pipe) = self.0.stdin.take() {
+            drop(pipe.write_all(b"dismissed\n"));
+        }
+        drop(self.0.wait());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLEEP: Program = Program { names: &["sleep"], install: "apt-get install coreutils" };
+    const SHELL: Program = Program { names: &["sh"], install: "apt-get install dash" };
+
+    #[test]
+    fn a_missing_program_says_how_to_get_it() {
+        let missing = Program { names: &["no-such-server"], install: "apt-get install no-such-server" };
+        assert_eq!(
+            missing.find().unwrap_err().to_string(),
+            "`no-such-server` is not installed; hint: apt-get install no-such-server, or set WATCHFIRE_BIN_NO_SUCH_SERVER"
+        );
+    }
+
+    #[test]
+    fn free_ports_can_be_bound() {
+        TcpListener::bind(("127.0.0.1", free_port().unwrap())).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_server_that_ends_at_its_start_shows_its_log() {
+        let folder = Folder::new().unwrap();
+        let launch = Launch::new(&SHELL, &folder).unwrap().args(["-c", "echo no such luck; exit 3"]);
+        let error =
+            launch.start(Duration::from_secs(10), async || Err(anyhow!("not yet"))).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "sh ended at its start (exit status: 3); its log ends:\n  no such luck"
+        );
+    }
+
+    #[tokio::test]
+    async fn stop_pause_resume_and_drop() {
+        let folder = Folder::new().unwrap();
+        let state = |pid: u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            stat.rsplit(") ").next()?.chars().next()
+        };
+        let start =
+            async || Launch::new(&SLEEP, &folder)?.arg("600").start(STOP_BOUND, async || Ok(())).await;
+        let server = start().await.unwrap();
+        let pid = server.pid();
+        server.pause().unwrap();
+        eventually(STOP_BOUND, "stopped", async || (state(pid) == Some('T')).then_some(()).context("runs"))
+            .await
+            .unwrap();
+        server.resume().unwrap();
+        server.stop().await.unwrap();
+        assert_eq!(state(pid), None);
+
+        let server = start().await.unwrap();
+        let pid = server.pid();
+        drop(server);
+        assert_eq!(state(pid), None, "dropped means dead");
+    }
+
+    #[tokio::test]
+    async fn when_the_owner_dies_the_guard_kills_and_cleans() {
+        let folder = Folder::new().unwrap();
+        let inside = folder.write("data", "x").unwrap();
+        let mut orphan = Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
+        let mut guard = Guard::over(orphan.id(), folder.path()).unwrap();
+        drop(guard.0.stdin.take()); // what the kernel does with our pipe when we die
+        assert!(!orphan.wait().unwrap().success());
+        guard.0.wait().unwrap();
+        assert!(!inside.exists());
+    }
+}

@@ -235,7 +235,9 @@ impl<'de> Visitor<'de> for PayloadKeys {
                 "version" => payload.version = text(&mut map)?,
                 "notification_reason" => payload.notification_reason = text(&mut map)?,
                 "truncatedAlerts" => payload.truncated_alerts = number(&map.next_value()?),
-                "alerts" => payload.alerts = Some(map.next_value::<Option<Vec<RawAlert>>>()?.unwrap_or_default()),
+                "alerts" => {
+                    payload.alerts = Some(map.next_value::<Option<Vec<RawAlert>>>()?.unwrap_or_default())
+                }
                 "status" | "commonLabels" | "commonAnnotations" | "routeLabels" | "groupKey" => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -355,7 +357,11 @@ fn text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<String, A::Error> {
 }
 
 /// A count that may be beyond what fits, or no number at all: display only, so it saturates.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "float casts saturate, which is wanted")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "float casts saturate, which is wanted"
+)]
 fn number(value: &serde_json::Value) -> u64 {
     value.as_u64().unwrap_or_else(|| value.as_f64().unwrap_or(0.0) as u64)
 }
@@ -399,8 +405,16 @@ mod tests {
                 Status::Resolved,
                 vec![Oddity::UnknownStatus],
             ),
-            (format!(r#"{{{labels},"status":"firing","new":{{"a":[1]}}}}"#), Status::Firing, vec![Oddity::UnknownKey]),
-            (format!(r#"{{{labels},"status":"firing","startsAt":"soon"}}"#), Status::Firing, vec![Oddity::BadTime]),
+            (
+                format!(r#"{{{labels},"status":"firing","new":{{"a":[1]}}}}"#),
+                Status::Firing,
+                vec![Oddity::UnknownKey],
+            ),
+            (
+                format!(r#"{{{labels},"status":"firing","startsAt":"soon"}}"#),
+                Status::Firing,
+                vec![Oddity::BadTime],
+            ),
             (
                 r#"{"status":"firing","labels":{"foo":"bar"}}"#.to_owned(),
                 Status::Firing,
@@ -422,7 +436,11 @@ mod tests {
     #[test]
     fn odd_payloads_are_taken() {
         for (body, alerts, oddities) in [
-            (r#"{"version":"1","orgId":1,"alerts":[]}"#, 0, vec![Oddity::UnknownKey, Oddity::Version, Oddity::Empty]),
+            (
+                r#"{"version":"1","orgId":1,"alerts":[]}"#,
+                0,
+                vec![Oddity::UnknownKey, Oddity::Version, Oddity::Empty],
+            ),
             (r#"{"version":"4","alerts":null}"#, 0, vec![Oddity::Empty]),
             (
                 r#"{"version":"4","alerts":[{"status":"resolved","labels":{"foo":"bar"},"fingerprint":"3fff2c2d7595e046"},
@@ -445,7 +463,10 @@ mod tests {
             ("secret", "not a webhook payload: the body is not JSON at line 1, column 1"),
             ("{}", "not a webhook payload: there is no list of alerts at line 1, column 1"),
             ("[]", "not a webhook payload: a value has the wrong type at line 1, column 0"),
-            (r#"{"alerts":[{"labels":"x"}]}"#, "not a webhook payload: a value has the wrong type at line 1, column 24"),
+            (
+                r#"{"alerts":[{"labels":"x"}]}"#,
+                "not a webhook payload: a value has the wrong type at line 1, column 24",
+            ),
         ] {
             assert_eq!(Payload::parse(body.as_bytes()).unwrap_err().to_string(), expected, "{body}");
         }

@@ -130,8 +130,10 @@ impl Route {
         self.search(labels, 0, &mut chosen, &mut |route, depth, matched| {
             steps.push((depth, std::ptr::from_ref(route), route.key.clone(), matched));
         });
-        let chosen: Vec<_> = chosen.iter().map(|route| (std::ptr::from_ref(*route), route.receiver.clone())).collect();
-        let receiver = |route| chosen.iter().find(|(known, _)| *known == route).map(|(_, receiver)| receiver.clone());
+        let chosen: Vec<_> =
+            chosen.iter().map(|route| (std::ptr::from_ref(*route), route.receiver.clone())).collect();
+        let receiver =
+            |route| chosen.iter().find(|(known, _)| *known == route).map(|(_, receiver)| receiver.clone());
         steps
             .into_iter()
             .map(|(depth, route, key, matched)| Step { depth, key, chosen: receiver(route), matched })
@@ -274,7 +276,8 @@ mod tests {
             .map(|route| (&*route.receiver, route.group_wait.as_secs()))
             .collect();
         assert_eq!(found, expected, "{labels}");
-        let explained: Vec<Arc<str>> = tree.explain(&labels).into_iter().filter_map(|step| step.chosen).collect();
+        let explained: Vec<Arc<str>> =
+            tree.explain(&labels).into_iter().filter_map(|step| step.chosen).collect();
         assert_eq!(explained.len(), expected.len(), "{labels}");
     }
 
@@ -314,8 +317,15 @@ mod tests {
         assert_eq!(
             walk,
             [
-                "notify-def", "notify-A", "notify-testing", "notify-productionA", "notify-productionB", "notify-BC",
-                "notify-def", "notify-testing", "notify-testing"
+                "notify-def",
+                "notify-A",
+                "notify-testing",
+                "notify-productionA",
+                "notify-productionB",
+                "notify-BC",
+                "notify-def",
+                "notify-testing",
+                "notify-testing"
             ]
         );
         let keys: Vec<&str> = tree.walk().into_iter().map(|route| route.key.as_str()).collect();

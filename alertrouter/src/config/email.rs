@@ -64,9 +64,14 @@ impl FromStr for HostPort {
         if port.is_empty() {
             return Err(format!("address {text:?}: port cannot be empty"));
         }
-        let port = port.parse().map_err(|_| format!("address {text:?}: the port is no number up to 65535"))?;
+        let port =
+            port.parse().map_err(|_| format!("address {text:?}: the port is no number up to 65535"))?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        if host.is_empty() { Err("the host is missing".to_owned()) } else { Ok(Self { host: host.to_owned(), port }) }
+        if host.is_empty() {
+            Err("the host is missing".to_owned())
+        } else {
+            Ok(Self { host: host.to_owned(), port })
+        }
     }
 }
 
@@ -110,7 +115,17 @@ pub(super) fn decode(item: &Item<'_>, global: &Global) -> Option<(bool, EmailSet
     Some((
         send_resolved,
         EmailSettings {
-            to, from, host, port, hello, username, password, require_tls, implicit_tls, tls, headers,
+            to,
+            from,
+            host,
+            port,
+            hello,
+            username,
+            password,
+            require_tls,
+            implicit_tls,
+            tls,
+            headers,
         },
     ))
 }
@@ -128,7 +143,18 @@ pub(super) fn check_address(fields: &Fields<'_>, key: &str, text: &str) -> Optio
 
 pub(super) fn decode_tls(fields: Option<Fields<'_>>) -> TlsSettings {
     let Some(mut fields) = fields else { return TlsSettings::default() };
-    for key in ["ca", "ca_ref", "cert", "cert_file", "cert_ref", "key", "key_file", "key_ref", "min_version", "max_version"] {
+    for key in [
+        "ca",
+        "ca_ref",
+        "cert",
+        "cert_file",
+        "cert_ref",
+        "key",
+        "key_file",
+        "key_ref",
+        "min_version",
+        "max_version",
+    ] {
         not_yet(&mut fields, key);
     }
     TlsSettings {
@@ -182,8 +208,16 @@ fn is_header_name(name: &str) -> bool {
 
 /// Headers that make a mail arrive and threads hold together.
 const OURS: &[&str] = &[
-    "From", "To", "Date", "Message-ID", "In-Reply-To", "References", "MIME-Version", "Content-Type",
-    "Content-Transfer-Encoding", "Auto-Submitted",
+    "From",
+    "To",
+    "Date",
+    "Message-ID",
+    "In-Reply-To",
+    "References",
+    "MIME-Version",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "Auto-Submitted",
 ];
 
 /// Alertmanager's e-mail keys that are not built yet: our mail is built in.

@@ -88,8 +88,7 @@ impl Config {
             let global = global::Global::decode(fields.fields("global"));
             let receivers = receivers::decode(&mut fields, &global);
             let route = routes::decode(&mut fields, &receivers);
-            let mut limits =
-                Limits { resolved: RESOLVED, inbox_bytes: INBOX_BYTES, deliveries: DELIVERIES };
+            let mut limits = Limits { resolved: RESOLVED, inbox_bytes: INBOX_BYTES, deliveries: DELIVERIES };
             if let Some(mut storage) = fields.fields("storage") {
                 limits.resolved = storage.duration("resolved_retention").unwrap_or(limits.resolved);
                 let bytes = storage.integer("inbox_bytes", 0..=i64::MAX).map(i64::cast_unsigned);

@@ -65,7 +65,20 @@ fn receiver(item: &Item<'_>, global: &Global) -> Option<Receiver> {
 
 /// Alertmanager's integrations that are not built yet.
 const NOT_YET: &[&str] = &[
-    "webhook_configs", "discord_configs", "pagerduty_configs", "incidentio_configs", "opsgenie_configs",
-    "wechat_configs", "pushover_configs", "victorops_configs", "sns_configs", "telegram_configs", "webex_configs",
-    "msteams_configs", "msteamsv2_configs", "jira_configs", "rocketchat_configs", "mattermost_configs",
+    "webhook_configs",
+    "discord_configs",
+    "pagerduty_configs",
+    "incidentio_configs",
+    "opsgenie_configs",
+    "wechat_configs",
+    "pushover_configs",
+    "victorops_configs",
+    "sns_configs",
+    "telegram_configs",
+    "webex_configs",
+    "msteams_configs",
+    "msteamsv2_configs",
+    "jira_configs",
+    "rocketchat_configs",
+    "mattermost_configs",
 ];

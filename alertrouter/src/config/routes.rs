@@ -95,7 +95,8 @@ fn matchers(fields: &mut Fields<'_>) -> Vec<Matcher> {
             }
             item.parsed(|value| {
                 // as Alertmanager prints it in a group's key
-                let value = if operator == Operator::Match { format!("^(?:{value})$") } else { value.to_owned() };
+                let value =
+                    if operator == Operator::Match { format!("^(?:{value})$") } else { value.to_owned() };
                 Matcher::new(name, operator, value)
             })
         }));

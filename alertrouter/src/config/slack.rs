@@ -57,7 +57,8 @@ pub(super) fn decode(item: &Item<'_>, global: &Global) -> Option<(bool, SlackSet
         let _built_in = fields.bool(key);
     }
     if fields.bool("link_names") == Some(true) {
-        fields.problem("link_names", "`link_names` is not supported: texts of alerts must not mention people");
+        fields
+            .problem("link_names", "`link_names` is not supported: texts of alerts must not mention people");
     }
     let send_resolved = fields.bool("send_resolved").unwrap_or(false);
     let way = way(&mut fields, global);
@@ -107,6 +108,20 @@ fn api_base(app_url: Option<&str>) -> String {
 
 /// Alertmanager's Slack keys that are not built yet: our message is built in.
 const NOT_YET: &[&str] = &[
-    "http_config", "color", "title", "title_link", "pretext", "text", "fields", "footer", "fallback", "callback_id",
-    "image_url", "thumb_url", "mrkdwn_in", "actions", "message_text", "post_updates_to_thread",
+    "http_config",
+    "color",
+    "title",
+    "title_link",
+    "pretext",
+    "text",
+    "fields",
+    "footer",
+    "fallback",
+    "callback_id",
+    "image_url",
+    "thumb_url",
+    "mrkdwn_in",
+    "actions",
+    "message_text",
+    "post_updates_to_thread",
 ];

@@ -61,7 +61,11 @@ pub enum MatcherError {
 
 impl Matcher {
     /// Builds a matcher; fails when `value` is a pattern that cannot be used.
-    pub fn new(name: impl Into<String>, operator: Operator, value: impl Into<String>) -> Result<Self, RegexpError> {
+    pub fn new(
+        name: impl Into<String>,
+        operator: Operator,
+        value: impl Into<String>,
+    ) -> Result<Self, RegexpError> {
         let value = value.into();
         let test = match operator {
             Operator::Equal => Test::Equal,

@@ -40,12 +40,15 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, RegexpError> {
     if pattern.len() > MAX_PATTERN {
         return Err(RegexpError::TooLong(pattern.len()));
     }
-    let rewritten = rewrite(pattern).map_err(|part| RegexpError::Differs { pattern: pattern.to_owned(), part })?;
+    let rewritten =
+        rewrite(pattern).map_err(|part| RegexpError::Differs { pattern: pattern.to_owned(), part })?;
     let invalid = |reason: &regex::Error| RegexpError::Invalid {
         pattern: pattern.to_owned(),
         reason: match reason {
             regex::Error::CompiledTooBig(_) => "it is too big when compiled".to_owned(),
-            other => other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+            other => {
+                other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+            }
         },
     };
     let build = |pattern: &str| RegexBuilder::new(pattern).size_limit(MAX_COMPILED).build();
@@ -93,7 +96,8 @@ fn rewrite(pattern: &str) -> Result<String, &'static str> {
                 check_count(&count, rest.clone().any(|c| c == '}'))?;
             }
             '(' if !class.open && rest.peek() == Some(&'?') => {
-                let flags: String = rest.clone().skip(1).take_while(|c| !matches!(c, ':' | ')' | '<' | 'P')).collect();
+                let flags: String =
+                    rest.clone().skip(1).take_while(|c| !matches!(c, ':' | ')' | '<' | 'P')).collect();
                 if flags.chars().any(|flag| !"imsU-".contains(flag)) {
                     return Err("a group flag other than i, m, s and U");
                 }
@@ -153,7 +157,8 @@ fn escape(escaped: char, in_class: bool) -> Result<String, &'static str> {
 /// Go takes a brace that is no count as itself and refuses counts above 1000.
 fn check_count(count: &str, closed: bool) -> Result<(), &'static str> {
     let numbers: Vec<&str> = count.split(',').collect();
-    let is_number = |text: &str| !text.is_empty() && text.len() <= 4 && text.chars().all(|c| c.is_ascii_digit());
+    let is_number =
+        |text: &str| !text.is_empty() && text.len() <= 4 && text.chars().all(|c| c.is_ascii_digit());
     let valid = closed
         && match numbers.as_slice() {
             [exact] => is_number(exact),
@@ -200,8 +205,8 @@ mod tests {
     #[test]
     fn what_differs_is_refused() {
         for pattern in [
-            "[a&&b]", "[a--b]", "[a~~b]", "[x[y]]", r"\Qa.b\E", r"\123", "a{", "{x}", "a{,2}", "a{1001}", "(?x)a b",
-            "(?u)a", r"\u007F", "(", "a)(b", "[", "*", r"a\",
+            "[a&&b]", "[a--b]", "[a~~b]", "[x[y]]", r"\Qa.b\E", r"\123", "a{", "{x}", "a{,2}", "a{1001}",
+            "(?x)a b", "(?u)a", r"\u007F", "(", "a)(b", "[", "*", r"a\",
         ] {
             assert!(compile(pattern).is_err(), "{pattern} was accepted");
         }

@@ -56,7 +56,8 @@ impl<'a> Card<'a> {
     pub fn new(view: &'a View, alerts: &[&'a LiveAlert]) -> Self {
         let firing = alerts.iter().filter(|alert| alert.status == Status::Firing).count();
         let sender_url = Some(view.external_url.as_str()).filter(|url| is_web(url));
-        let entries: Vec<Entry<'a>> = alerts.iter().map(|alert| Entry::new(view, alert, sender_url)).collect();
+        let entries: Vec<Entry<'a>> =
+            alerts.iter().map(|alert| Entry::new(view, alert, sender_url)).collect();
         let name = match common_name(view, alerts) {
             Some(name) => name.to_owned(),
             None => format!("{} alerts", alerts.len()),
@@ -169,7 +170,8 @@ fn own_labels<'a>(group: &Labels, alert: &'a LiveAlert) -> Vec<(&'a str, &'a str
 }
 
 fn links(alert: &LiveAlert, sender_url: Option<&str>) -> Vec<(&'static str, String)> {
-    let annotation = |names: &[&str]| names.iter().map(|name| alert.annotations.value(name)).find(|url| is_web(url));
+    let annotation =
+        |names: &[&str]| names.iter().map(|name| alert.annotations.value(name)).find(|url| is_web(url));
     let mut links: Vec<(&'static str, String)> = Vec::new();
     let mut add = |name, url: Option<&str>| links.extend(url.map(|url| (name, url.trim().to_owned())));
     add("Runbook", annotation(&["runbook_url", "runbook"]));
@@ -203,7 +205,17 @@ fn percent(text: &str) -> String {
 /// The usual words for severity, worst first; unknown ones come last.
 fn rank(severity: &str) -> usize {
     const WORST_FIRST: [&str; 12] = [
-        "emergency", "page", "critical", "crit", "high", "error", "major", "warning", "warn", "minor", "info",
+        "emergency",
+        "page",
+        "critical",
+        "crit",
+        "high",
+        "error",
+        "major",
+        "warning",
+        "warn",
+        "minor",
+        "info",
         "none",
     ];
     WORST_FIRST.iter().position(|known| severity.eq_ignore_ascii_case(known)).unwrap_or(WORST_FIRST.len())

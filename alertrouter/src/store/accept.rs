@@ -239,7 +239,13 @@ fn insert_group(
             "INSERT INTO groups (key, receiver, labels, episode, revision, changed_at, external_url)
              VALUES (?, ?, ?, 0, 0, ?, ?)",
         )?
-        .insert(params![key, &*routed.receiver, routed.labels.to_json(), accept.now.0, accept.external_url])?;
+        .insert(params![
+            key,
+            &*routed.receiver,
+            routed.labels.to_json(),
+            accept.now.0,
+            accept.external_url
+        ])?;
     Ok(CachedGroup { id, group: Group::default(), threads: HashMap::new() })
 }
 

@@ -204,7 +204,12 @@ fn leave(connection: &Connection, finish: &Finish) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn remember(connection: &Connection, finish: &Finish, sent: &Sent, place: Option<&str>) -> rusqlite::Result<()> {
+fn remember(
+    connection: &Connection,
+    finish: &Finish,
+    sent: &Sent,
+    place: Option<&str>,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "UPDATE threads SET place = ?, sent_key = ?, sent_firing = ?, sent_episode = ?, sent_revision = ?,

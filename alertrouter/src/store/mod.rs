@@ -81,7 +81,9 @@ pub enum StoreError {
         reason: String,
     },
     /// Another process has it.
-    #[error("storage folder {0} is used by another alertrouter; hint: stop it, or choose another --storage.path")]
+    #[error(
+        "storage folder {0} is used by another alertrouter; hint: stop it, or choose another --storage.path"
+    )]
     Locked(String),
     /// Written by a newer version.
     #[error("the store has schema {found}, this program knows {known}; hint: use the newer program again")]

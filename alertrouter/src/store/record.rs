@@ -40,7 +40,13 @@ const STEP: u32 = 500;
 
 impl Store {
     /// Keeps a request that cannot be read.
-    pub async fn quarantine(&self, at: Moment, reason: &'static str, body: &[u8], size: u64) -> Result<(), StoreError> {
+    pub async fn quarantine(
+        &self,
+        at: Moment,
+        reason: &'static str,
+        body: &[u8],
+        size: u64,
+    ) -> Result<(), StoreError> {
         let head = body.get(..QUARANTINE_HEAD).unwrap_or(body).to_vec();
         self.write(move |session| {
             session
@@ -58,7 +64,8 @@ impl Store {
 
     /// Removes a step of what is beyond the limits; call again while something was removed.
     pub async fn prune(&self, now: Moment, limits: Limits) -> Result<Pruned, StoreError> {
-        let before = Moment(now.0.saturating_sub(i64::try_from(limits.resolved.as_micros()).unwrap_or(i64::MAX)));
+        let before =
+            Moment(now.0.saturating_sub(i64::try_from(limits.resolved.as_micros()).unwrap_or(i64::MAX)));
         self.write(move |session| {
             let groups = session
                 .connection

@@ -105,7 +105,8 @@ fn find_entry(entries: Vec<Entry>, user: Option<String>, place: &Place) -> (Opti
 mod tests {
     use super::*;
 
-    const FILE: &str = r#"{"redis://a:6379": "one", "redis://me@b:1": "two", "rediss://c": "three", "redis://b:1": "four"}"#;
+    const FILE: &str =
+        r#"{"redis://a:6379": "one", "redis://me@b:1": "two", "rediss://c": "three", "redis://b:1": "four"}"#;
 
     #[test]
     fn an_entry_goes_to_its_own_target() {
@@ -133,8 +134,11 @@ mod tests {
     fn what_a_password_file_may_be() {
         assert!(parse_entries("just-a-secret").unwrap().is_none());
         for (content, expected) in [
-            ("{\"redis://h\": \"canary\"", "is not valid JSON (line 1, column 24)"),
-            ("{\"http://canary\": \"x\"}", "entry 1: the target's scheme is none of redis, rediss, valkey, valkeys, unix"),
+            ("{\"redis://h\": \"canary\"", "is not valid JSON (line 1, column 22)"),
+            (
+                "{\"http://canary\": \"x\"}",
+                "entry 1: the target's scheme is none of redis, rediss, valkey, valkeys, unix",
+            ),
             ("{\"a\": \"x\", \"b\": 5}", "entry 2: the password is not a text"),
         ] {
             assert_eq!(parse_entries(content).unwrap_err(), expected);

@@ -78,8 +78,7 @@ impl Command {
             Self::SetName => vec!["CLIENT", "SETNAME", "redis_exporter"],
             Self::Info => vec!["INFO", "ALL"],
             Self::ConfigNamed => {
-                let settings: &[&str] =
-                    if has_commandlog(server) { &VALKEY_SETTINGS } else { &SETTINGS };
+                let settings: &[&str] = if has_commandlog(server) { &VALKEY_SETTINGS } else { &SETTINGS };
                 [&[config, "GET"], settings].concat()
             }
             Self::ConfigAll => vec![config, "GET", "*"],

@@ -29,6 +29,8 @@ use crate::tls::{self, TlsSettings};
 /// The whole configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Which configuration of this process it is; connections of an earlier one are not used again.
+    pub generation: u64,
     /// What all metric names begin with.
     pub namespace: String,
     /// The target of `/metrics`.
@@ -81,7 +83,9 @@ impl Config {
         let addr = flags.addr.trim();
         let main = match addr {
             "" => None,
-            addr => problems.keep(Target::parse(addr).map_err(|error| ConfigError::flag("--redis.addr", error.to_string()))),
+            addr => problems.keep(
+                Target::parse(addr).map_err(|error| ConfigError::flag("--redis.addr", error.to_string())),
+            ),
         };
         let rules = match document {
             Some(document) => problems.keep(document.decode(decode_rules)).unwrap_or_default(),
@@ -99,8 +103,12 @@ impl Config {
         problems.keep(check_tls("--tls-client-cert-file", &tls));
         problems.keep(password_file.as_ref().map_or(Ok(()), check_password_file));
         let config = Self {
+            generation: 0,
             namespace: flags.namespace.clone(),
-            main_access: Access { credentials: main_credentials(flags, main.as_ref(), password_file.clone()), tls },
+            main_access: Access {
+                credentials: main_credentials(flags, main.as_ref(), password_file.clone()),
+                tls,
+            },
             main,
             show: Show {
                 system_memory: flags.include_system_metrics,
@@ -115,7 +123,8 @@ impl Config {
             timeout: flags.connection_timeout,
             set_client_name: flags.set_client_name,
             commands: CommandOptions {
-                config_command: Some(flags.config_command.clone()).filter(|name| !matches!(name.as_str(), "-" | "")),
+                config_command: Some(flags.config_command.clone())
+                    .filter(|name| !matches!(name.as_str(), "-" | "")),
                 latency: !flags.exclude_latency_histogram_metrics,
             },
         };
@@ -189,7 +198,7 @@ impl Config {
             set_client_name: self.set_client_name,
             ping: self.show.ping,
             commands: self.commands.clone(),
-            generation: 0,
+            generation: self.generation,
         }
     }
 }
@@ -255,7 +264,7 @@ fn decode_tls(mut fields: Fields<'_>) -> TlsSettings {
         server_name: fields.string("server_name"),
         insecure: fields.bool("insecure_skip_verify").unwrap_or(false),
     };
-    for (key, problem) in tls_problems(&settings) {
+    if let Some((key, problem)) = tls_problems(&settings) {
         fields.problem(key, problem);
     }
     settings
@@ -285,7 +294,7 @@ fn check_password_file(path: &PathBuf) -> Result<(), ConfigError> {
     let content = std::fs::read_to_string(path).map_err(|error| {
         ConfigError::flag("--redis.password-file", format!("{} cannot be read: {error}", path.display()))
     })?;
-    parse_entries(&content)
-        .map(drop)
-        .map_err(|problem| ConfigError::flag("--redis.password-file", format!("{} {problem}", path.display())))
+    parse_entries(&content).map(drop).map_err(|problem| {
+        ConfigError::flag("--redis.password-file", format!("{} {problem}", path.display()))
+    })
 }

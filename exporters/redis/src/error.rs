@@ -100,6 +100,9 @@ pub enum LinkError {
     /// The server refused us.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The server refused AUTH.
+    #[error("the server refused the user or password")]
+    Auth(Reason),
     /// The server closed the connection.
     #[error("the server closed the connection")]
     Closed,
@@ -121,6 +124,7 @@ impl LinkError {
             Self::Secret(_) | Self::PasswordFile(_) => Reason::Config,
             Self::Timeout(_) => Reason::Timeout,
             Self::Refused(refusal) => refusal.reason(),
+            Self::Auth(reason) => *reason,
             Self::Closed => Reason::Closed,
             Self::Protocol(_) => Reason::Protocol,
         }

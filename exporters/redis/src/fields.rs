@@ -334,8 +334,8 @@ mod tests {
             ("mem_fragmentation_ratio", "-nan", None),
             ("used_memory_human", "1.27M", None),
         ] {
-            let found = Field::find(info)
-                .and_then(|field| field.value(text).map(|value| (field.desc.name, value)));
+            let found =
+                Field::find(info).and_then(|field| field.value(text).map(|value| (field.desc.name, value)));
             assert_eq!(found, expected, "{info}");
         }
     }

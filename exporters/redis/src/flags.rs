@@ -10,11 +10,22 @@ use toolkit::config::{Secret, parse_duration};
 #[derive(clap::Args, Clone)]
 pub struct Flags {
     /// The Redis of /metrics: redis://, rediss://, valkey://, valkeys://, unix:// or HOST:PORT; empty for none
-    #[arg(long = "redis.addr", env = "REDIS_ADDR", default_value = "redis://localhost:6379", value_name = "URL")]
+    #[arg(
+        long = "redis.addr",
+        env = "REDIS_ADDR",
+        default_value = "redis://localhost:6379",
+        value_name = "URL"
+    )]
     pub addr: String,
 
     /// The user at that Redis
-    #[arg(long = "redis.user", env = "REDIS_USER", default_value = "", hide_default_value = true, value_name = "USER")]
+    #[arg(
+        long = "redis.user",
+        env = "REDIS_USER",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "USER"
+    )]
     pub user: String,
 
     /// The password at that Redis
@@ -69,12 +80,17 @@ pub struct Flags {
     pub ping_on_connect: bool,
 
     /// Show total_system_memory_bytes
-    #[arg(long = "include-system-metrics", env = "REDIS_EXPORTER_INCL_SYSTEM_METRICS", default_value = "true")]
+    #[arg(
+        long = "include-system-metrics",
+        env = "REDIS_EXPORTER_INCL_SYSTEM_METRICS",
+        default_value = "true"
+    )]
     pub include_system_metrics: bool,
 
     /// Show databases without keys
     #[arg(
-        long = "include-metrics-for-empty-databases", env = "REDIS_EXPORTER_INCL_METRICS_FOR_EMPTY_DATABASES",
+        long = "include-metrics-for-empty-databases",
+        env = "REDIS_EXPORTER_INCL_METRICS_FOR_EMPTY_DATABASES",
         default_value = "true"
     )]
     pub include_metrics_for_empty_databases: bool,

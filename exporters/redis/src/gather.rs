@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
-use tracing::info;
+use tracing::debug;
 
 use crate::command::{Command, plan};
 use crate::conn::{Answer, Connection};
@@ -43,6 +43,13 @@ pub struct Answers {
 }
 
 impl Answers {
+    /// Answers as if these commands had been sent.
+    #[cfg(test)]
+    pub(crate) fn of(answers: Vec<(Command, Answer)>) -> Self {
+        let (planned, received) = answers.into_iter().unzip();
+        Self { planned, received, ..Self::default() }
+    }
+
     /// The reply to a command. `None`: there is nothing to tell, since the command was not asked for, or the server
     /// does not have it.
     ///
@@ -141,7 +148,7 @@ impl Gathered {
         for (command, answer) in answers {
             if let Err(refusal) = answer {
                 let reason = refusal.reason();
-                info!(?command, reason = reason.as_str(), %refusal, "the server refused a command");
+                debug!(?command, reason = reason.as_str(), "the server refused a command");
                 kept.notes().denied.note(*command, reason, Instant::now());
             }
         }

@@ -46,8 +46,7 @@ impl<'a> Info<'a> {
     /// Fields named `prefix` and a number: `db0`, `slave12`, but not `slave_priority` or `db0_distrib_lists_items`.
     pub fn numbered<'b>(&'b self, prefix: &'b str) -> impl Iterator<Item = (&'a str, &'a str)> + 'b {
         let digits = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
-        self.fields()
-            .filter(move |(name, _)| name.strip_prefix(prefix).is_some_and(digits))
+        self.fields().filter(move |(name, _)| name.strip_prefix(prefix).is_some_and(digits))
     }
 
     /// Whether there is no field at all.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::command::Denied;
+use crate::error::Reason;
 use crate::session::Session;
 
 /// Targets kept: twice what one exporter is meant to watch. Bounds what strangers at `/scrape` can make us hold.
@@ -44,6 +45,8 @@ pub struct Notes {
     pub scrapes: u64,
     /// How long they took, in seconds.
     pub seconds: f64,
+    /// Why the last scrape failed; a change is worth a line in the log.
+    pub failing: Option<Reason>,
     /// Which process it was and when that started, in Unix time.
     pub started: Option<(String, f64)>,
 }
@@ -118,7 +121,12 @@ mod tests {
 
     fn session(used: Instant) -> Session {
         let (ours, _theirs) = tokio::io::duplex(1);
-        Session { connection: Connection::new(Box::new(ours)), server: Server::default(), generation: 0, used }
+        Session {
+            connection: Connection::new(Box::new(ours)),
+            server: Server::default(),
+            generation: 0,
+            used,
+        }
     }
 
     #[tokio::test(start_paused = true)]

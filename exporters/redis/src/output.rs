@@ -56,7 +56,12 @@ impl<'a> Output<'a> {
         });
     }
 
-    fn with_role(&mut self, desc: &Desc<'_>, values: &[&str], add: impl FnOnce(&mut Samples, &Desc<'_>, &[&str])) {
+    fn with_role(
+        &mut self,
+        desc: &Desc<'_>,
+        values: &[&str],
+        add: impl FnOnce(&mut Samples, &Desc<'_>, &[&str]),
+    ) {
         match self.role {
             None => add(self.samples, desc, values),
             Some(role) => {

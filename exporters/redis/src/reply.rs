@@ -50,11 +50,19 @@ impl Reply {
 }
 
 /// An error that the server sent instead of a reply.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the server answered {code} {detail}")]
+///
+/// Only its first word is ever shown: what follows can repeat what we sent, and that can be a password.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the server answered {code}")]
 pub struct Refusal {
     code: String,
     detail: String,
+}
+
+impl std::fmt::Debug for Refusal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Refusal({}, {:?})", self.code, self.reason())
+    }
 }
 
 impl Refusal {
@@ -140,6 +148,12 @@ mod tests {
         ] {
             assert_eq!(Refusal::new("ERR", detail).is_auth_not_needed(), expected, "{detail}");
         }
+    }
+
+    #[test]
+    fn what_a_server_repeats_is_not_shown() {
+        let refusal = Refusal::new("ERR", "unknown command 'AUTH', with args beginning with: 'canary'");
+        assert!(!format!("{refusal} {refusal:?}").contains("canary"));
     }
 
     #[test]

@@ -54,7 +54,12 @@ mod tests {
     fn servers() {
         for (info, valkey, cluster, version) in [
             ("redis_version:7.0.15\r\nredis_mode:standalone", false, false, Some(Version(7, 0))),
-            ("redis_version:7.2.4\nserver_name:valkey\nvalkey_version:8.1.0", true, false, Some(Version(8, 1))),
+            (
+                "redis_version:7.2.4\nserver_name:valkey\nvalkey_version:8.1.0",
+                true,
+                false,
+                Some(Version(8, 1)),
+            ),
             ("valkey_version:9.0.0\nserver_mode:cluster", true, true, Some(Version(9, 0))),
             ("redis_version:6.2.6\nredis_mode:cluster", false, true, Some(Version(6, 2))),
             ("redis_version:255.255.255", false, false, Some(Version(255, 255))),

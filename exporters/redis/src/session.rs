@@ -39,6 +39,14 @@ pub struct Link {
     pub generation: u64,
 }
 
+impl Link {
+    /// What tells links to different servers, or as different users, apart.
+    pub fn key(&self) -> String {
+        let Self { place, credentials, tls, .. } = self;
+        format!("{place:?} {:?} {:?}", credentials.user, tls.server_name)
+    }
+}
+
 /// An open connection and what is known about the server behind it.
 pub struct Session {
     /// The connection.
@@ -94,7 +102,7 @@ impl Session {
             && let Some(Err(refusal)) = answers.first()
             && !refusal.is_auth_not_needed()
         {
-            return Err(refusal.clone().into());
+            return Err(LinkError::Auth(refusal.reason()));
         }
         if let Some(Err(refusal)) = answers.get(usize::from(authenticated)) {
             denied.note(Command::SetName, refusal.reason(), now);

@@ -110,16 +110,16 @@ pub fn parse<P: Program>(
 /// The program's command line as clap knows it; also what the flag tables are generated from.
 pub fn command<P: Program>() -> Command {
     let about = P::ABOUT;
-    let command = Command::new(about.name)
-        .version(about.version)
-        .about(about.summary)
-        .disable_help_subcommand(true)
-        .args_override_self(true)
-        .subcommand(Command::new("healthcheck").about(
-            "Ask the program that runs with the same flags whether it is healthy; exits with 0 or 1",
-        ))
-        .subcommands(P::subcommands());
-    let command = P::Flags::augment_args(CommonFlags::augment_args(command));
+    let command =
+        Command::new(about.name)
+            .version(about.version)
+            .disable_help_subcommand(true)
+            .args_override_self(true)
+            .subcommand(Command::new("healthcheck").about(
+                "Ask the program that runs with the same flags whether it is healthy; exits with 0 or 1",
+            ))
+            .subcommands(P::subcommands());
+    let command = P::Flags::augment_args(CommonFlags::augment_args(command)).about(about.summary);
     command.mut_args(|argument| complete(argument, &about))
 }
 

@@ -1,11 +1,11 @@
 //! Server processes of tests: found, started until they are really ready, and never left behind.
 //!
-//! A server ends when its [`Server`] is dropped. If the test process itself dies, however it dies, the server's
-//! guard (a shell that waits for the end of a pipe which only the test process holds) kills the server's process
-//! group and removes its folder. The kit must never kill a process by name, only by a pid that it started.
+//! A server ends when its [`Server`] is dropped, a folder goes with its [`Folder`]. If the test process itself dies,
+//! however it dies, guards (shells that wait for the end of a pipe which only the test process holds) kill the
+//! server's process group and remove the folder. The kit must never kill a process by name, only by a pid that it started.
 
 use std::collections::hash_map::RandomState;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
 use std::hash::{BuildHasher, Hasher};
 use std::io::Write;
@@ -77,18 +77,23 @@ impl Program {
 
 /// A temporary folder that goes with its owner.
 #[derive(Debug)]
-pub struct Folder(TempDir);
+pub struct Folder {
+    folder: TempDir,
+    // After the folder: fields are dropped in their order.
+    _guard: Guard,
+}
 
 impl Folder {
     /// Makes a new, empty folder.
     pub fn new() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("watchfire-").tempdir();
-        Ok(Self(folder.context("cannot make a temporary folder")?))
+        let folder = folder.context("cannot make a temporary folder")?;
+        Ok(Self { _guard: Guard::over_folder(folder.path())?, folder })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     /// Writes a file into it and returns its path.
@@ -104,17 +109,20 @@ impl Folder {
 pub struct Launch {
     name: &'static str,
     command: Command,
-    folder: PathBuf,
     log: PathBuf,
 }
 
 impl Launch {
     /// Prepares `program` to run in `folder`, its output appended to `<name>.log` there.
     pub fn new(program: &Program, folder: &Folder) -> Result<Self> {
-        let mut command = Command::new(program.find()?);
+        Ok(Self::at(&program.find()?, program.name(), folder))
+    }
+
+    /// Prepares the program at `path`, known as `name`, to run in `folder`.
+    pub fn at(path: &Path, name: &'static str, folder: &Folder) -> Self {
+        let mut command = Command::new(path);
         command.current_dir(folder.path()).stdin(Stdio::null()).process_group(0);
-        let log = folder.path().join(format!("{}.log", program.name()));
-        Ok(Self { name: program.name(), command, folder: folder.path().to_owned(), log })
+        Self { name, command, log: folder.path().join(format!("{name}.log")) }
     }
 
     /// Adds one argument.
@@ -165,7 +173,7 @@ impl Launch {
         let log_start = log.metadata()?.len();
         self.command.stdout(log.try_clone()?).stderr(log);
         let child = self.command.spawn().with_context(|| format!("cannot start {}", self.name))?;
-        let guard = Guard::over(child.id(), &self.folder)?;
+        let guard = Guard::over_process(child.id())?;
         Ok(Server { name: self.name, child, guard, log: self.log.clone(), log_start })
     }
 }
@@ -326,11 +334,18 @@ fn signal(name: &str, to: &str) -> Result<()> {
 struct Guard(Child);
 
 impl Guard {
-    const WATCH: &str = "read -r dismissed && exit; kill -s KILL -- \"-$1\"; sleep 0.1; rm -rf -- \"$2\"";
+    fn over_process(pid: u32) -> Result<Self> {
+        Self::start("kill -s KILL -- \"-$1\"", OsStr::new(&pid.to_string()))
+    }
 
-    fn over(pid: u32, folder: &Path) -> Result<Self> {
+    fn over_folder(folder: &Path) -> Result<Self> {
+        // After the servers in it are dead, which their own guards see to at the same time.
+        Self::start("sleep 0.2; rm -rf -- \"$1\"", folder.as_os_str())
+    }
+
+    fn start(deed: &str, on: &OsStr) -> Result<Self> {
         let mut shell = Command::new("sh");
-        shell.args(["-c", Self::WATCH, "sh", &pid.to_string()]).arg(folder).current_dir("/");
+        shell.args(["-c", &format!("read -r dismissed && exit; {deed}"), "sh"]).arg(on).current_dir("/");
         shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         Ok(Self(shell.spawn().context("cannot run sh")?))
     }
@@ -340,6 +355,12 @@ impl Guard {
             drop(pipe.write_all(b"dismissed\n"));
         }
         drop(self.0.wait());
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.dismiss();
     }
 }
 
@@ -406,10 +427,13 @@ mod tests {
         let folder = Folder::new().unwrap();
         let inside = folder.write("data", "x").unwrap();
         let mut orphan = Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
-        let mut guard = Guard::over(orphan.id(), folder.path()).unwrap();
-        drop(guard.0.stdin.take()); // what the kernel does with our pipe when we die
+        let mut guards =
+            [Guard::over_process(orphan.id()).unwrap(), Guard::over_folder(folder.path()).unwrap()];
+        for guard in &mut guards {
+            drop(guard.0.stdin.take()); // what the kernel does with our pipes when we die
+            guard.0.wait().unwrap();
+        }
         assert!(!orphan.wait().unwrap().success());
-        guard.0.wait().unwrap();
         assert!(!inside.exists());
     }
 }

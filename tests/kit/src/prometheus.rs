@@ -26,6 +26,8 @@ const START_BOUND: Duration = Duration::from_secs(30);
 pub struct Builder {
     jobs: Vec<Value>,
     rules: Vec<String>,
+    /// Rules to be written beside the configuration.
+    hurried: Vec<String>,
     alertmanagers: Vec<String>,
     interval: Duration,
     external_labels: BTreeMap<String, String>,
@@ -52,6 +54,14 @@ impl Builder {
     pub fn rules(mut self, file: &Path) -> Self {
         self.rules.push(file.to_string_lossy().into_owned());
         self
+    }
+
+    /// Loads a rule file as it is, but for its `for:` and `keep_firing_for:`, which become `pending`: the real rules
+    /// at the pace of a test. Rules have no variables, so that there is one file and this.
+    pub fn hurried_rules(mut self, file: &Path, pending: Duration) -> Result<Self> {
+        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        self.hurried.push(hurry(&text, pending));
+        Ok(self)
     }
 
     /// Sends alerts to this Alertmanager.
@@ -90,8 +100,12 @@ impl Builder {
     }
 
     /// Starts it.
-    pub async fn start(self) -> Result<Prometheus> {
+    pub async fn start(mut self) -> Result<Prometheus> {
         let folder = Folder::new()?;
+        for (number, rules) in std::mem::take(&mut self.hurried).into_iter().enumerate() {
+            let file = folder.write(&format!("rules-{number}.yml"), rules)?;
+            self = self.rules(&file);
+        }
         // Prometheus reads YAML, of which JSON is a part.
         folder.write("prometheus.yml", self.configuration().to_string())?;
         let (port, server) = match self.port {
@@ -125,6 +139,20 @@ impl Builder {
             "scrape_configs": self.jobs,
         })
     }
+}
+
+fn hurry(rules: &str, pending: Duration) -> String {
+    let lines = rules.lines().map(|line| {
+        let indent = line.len() - line.trim_start().len();
+        let key = line.trim_start().split(':').next().unwrap_or_default();
+        match key {
+            "for" | "keep_firing_for" => {
+                format!("{}{key}: {}ms\n", " ".repeat(indent), pending.as_millis())
+            }
+            _ => format!("{line}\n"),
+        }
+    });
+    lines.collect()
 }
 
 /// A running Prometheus.
@@ -167,6 +195,7 @@ impl Prometheus {
         Builder {
             jobs: Vec::new(),
             rules: Vec::new(),
+            hurried: Vec::new(),
             alertmanagers: Vec::new(),
             interval: Duration::from_secs(1),
             external_labels: BTreeMap::new(),
@@ -289,6 +318,13 @@ fn strings(map: &Value) -> Result<BTreeMap<String, String>> {
 mod tests {
     use super::*;
     use crate::web::{Reply, Web};
+
+    #[test]
+    fn hurried_rules_keep_all_but_their_patience() {
+        let rules = "groups:\n- rules:\n  - alert: A\n    for: 5m\n    annotations:\n      summary: for: 1m\n";
+        let hurried = "groups:\n- rules:\n  - alert: A\n    for: 1500ms\n    annotations:\n      summary: for: 1m\n";
+        assert_eq!(hurry(rules, Duration::from_millis(1500)), hurried);
+    }
 
     #[tokio::test]
     async fn scrapes_a_page_evaluates_a_rule_and_calls_the_alertmanager() {

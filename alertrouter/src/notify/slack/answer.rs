@@ -12,23 +12,48 @@ const MOST_PATIENCE: Duration = Duration::from_secs(3600);
 
 /// An error by its name. `detail` is for people.
 pub(super) fn classify(error: &str, status: u16, retry_after: Option<Duration>) -> Outcome {
-    let detail = if error.is_empty() { format!("HTTP {status}") } else { format!("{} (HTTP {status})", tame(error)) };
+    let detail =
+        if error.is_empty() { format!("HTTP {status}") } else { format!("{} (HTTP {status})", tame(error)) };
     let cause = |reason| Cause::new(reason, detail.clone());
     match error {
-        "ratelimited" | "rate_limited" | "message_limit_exceeded" => patience(cause("rate_limited"), retry_after),
+        "ratelimited" | "rate_limited" | "message_limit_exceeded" => {
+            patience(cause("rate_limited"), retry_after)
+        }
         "message_not_found" | "cant_update_message" | "edit_window_closed" | "thread_not_found" => {
             Outcome::Gone(cause("message_gone"))
         }
-        "msg_too_long" | "no_text" | "invalid_blocks" | "invalid_blocks_format" | "msg_blocks_too_long"
-        | "too_many_attachments" | "invalid_attachments" | "invalid_arguments" | "invalid_payload"
+        "msg_too_long"
+        | "no_text"
+        | "invalid_blocks"
+        | "invalid_blocks_format"
+        | "msg_blocks_too_long"
+        | "too_many_attachments"
+        | "invalid_attachments"
+        | "invalid_arguments"
+        | "invalid_payload"
         | "missing_text_or_fallback_or_attachments" => Outcome::Smaller(cause("message_refused")),
-        "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" | "invalid_token"
-        | "missing_scope" | "no_permission" | "ekm_access_denied" | "team_access_not_granted" | "no_team"
-        | "no_service" | "action_prohibited" | "not_allowed_token_type" | "org_login_required" => {
-            Outcome::TargetFails(cause("auth"))
-        }
-        "channel_not_found" | "not_in_channel" | "is_archived" | "channel_is_archived" | "restricted_action"
-        | "posting_to_general_channel_denied" | "user_not_found" => Outcome::TargetFails(cause("channel")),
+        "invalid_auth"
+        | "not_authed"
+        | "account_inactive"
+        | "token_revoked"
+        | "token_expired"
+        | "invalid_token"
+        | "missing_scope"
+        | "no_permission"
+        | "ekm_access_denied"
+        | "team_access_not_granted"
+        | "no_team"
+        | "no_service"
+        | "action_prohibited"
+        | "not_allowed_token_type"
+        | "org_login_required" => Outcome::TargetFails(cause("auth")),
+        "channel_not_found"
+        | "not_in_channel"
+        | "is_archived"
+        | "channel_is_archived"
+        | "restricted_action"
+        | "posting_to_general_channel_denied"
+        | "user_not_found" => Outcome::TargetFails(cause("channel")),
         "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout" | "rollup_error" => {
             Outcome::Retry { cause: cause("server"), progress: None }
         }
@@ -51,7 +76,10 @@ fn by_status(status: u16, detail: String, retry_after: Option<Duration>) -> Outc
 }
 
 fn patience(cause: Cause, retry_after: Option<Duration>) -> Outcome {
-    Outcome::Patience { cause, after: retry_after.unwrap_or(PATIENCE).clamp(Duration::from_secs(1), MOST_PATIENCE) }
+    Outcome::Patience {
+        cause,
+        after: retry_after.unwrap_or(PATIENCE).clamp(Duration::from_secs(1), MOST_PATIENCE),
+    }
 }
 
 /// A word of a stranger, made fit for a log line.

@@ -91,7 +91,10 @@ fn section(entry: &Entry<'_>, size: Size, now: Moment) -> String {
     let severity = entry.severity.map(|severity| format!("`{}` ", escape(&severity.replace('`', "'"), 40)));
     let severity = severity.unwrap_or_default();
     let sign = if entry.alert.status == Status::Firing { ":red_circle:" } else { ":large_green_circle:" };
-    lines.push(format!("{sign} {severity}*{}*", escape(&one_line(entry.summary), if full { 400 } else { 200 })));
+    lines.push(format!(
+        "{sign} {severity}*{}*",
+        escape(&one_line(entry.summary), if full { 400 } else { 200 })
+    ));
     if full && let Some(description) = entry.description {
         lines.push(escape(description, 900));
     }

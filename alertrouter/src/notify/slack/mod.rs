@@ -128,7 +128,8 @@ impl Slack {
 
     async fn call_bot(&self, message: &Message<'_>, base: &str, token: &Secret) -> Outcome {
         let mut body = self.body(message);
-        let place: Option<Place> = message.view.place.as_deref().and_then(|place| serde_json::from_str(place).ok());
+        let place: Option<Place> =
+            message.view.place.as_deref().and_then(|place| serde_json::from_str(place).ok());
         let method = match (message.action, &place) {
             (Action::Edit, Some(place)) => {
                 set(&mut body, "channel", json!(place.channel));
@@ -145,7 +146,8 @@ impl Slack {
         };
         let id = json!({ "event_type": "alertrouter", "event_payload": { "delivery_id": message.delivery } });
         set(&mut body, "metadata", id);
-        let request = self.client.post(format!("{base}/{method}")).bearer_auth(token.expose().trim()).json(&body);
+        let request =
+            self.client.post(format!("{base}/{method}")).bearer_auth(token.expose().trim()).json(&body);
         let (status, retry_after, text) = match self.exchange(request).await {
             Ok(answer) => answer,
             Err(outcome) => return outcome,
@@ -158,10 +160,9 @@ impl Slack {
         if !answer.ok {
             return answer::classify(&answer.error, status, retry_after);
         }
-        let place = place.filter(|_| message.action == Action::Edit).unwrap_or(Place {
-            channel: answer.channel,
-            ts: answer.ts,
-        });
+        let place = place
+            .filter(|_| message.action == Action::Edit)
+            .unwrap_or(Place { channel: answer.channel, ts: answer.ts });
         Outcome::Done { place: serde_json::to_string(&place).ok(), refused: Vec::new() }
     }
 
@@ -184,7 +185,10 @@ impl Slack {
     }
 
     /// Sends a request; gives status, Retry-After and the answer's text.
-    async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<(u16, Option<Duration>, String), Outcome> {
+    async fn exchange(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<(u16, Option<Duration>, String), Outcome> {
         let failed = |error: reqwest::Error| {
             let reason = if error.is_timeout() {
                 "timeout"

@@ -12,10 +12,9 @@ pub(super) fn length(text: &str) -> usize {
 pub(super) fn escape(text: &str, limit: usize) -> String {
     let mut out = String::with_capacity(text.len().min(limit * 2));
     let mut used = 0;
-    // where the text would end if the next piece did not fit any more
+    // where the text can be cut so that an ellipsis still fits
     let mut fits = 0;
     for character in text.chars() {
-        let before = out.len();
         let units = match character {
             '&' => push(&mut out, "&amp;"),
             '<' => push(&mut out, "&lt;"),
@@ -34,9 +33,6 @@ pub(super) fn escape(text: &str, limit: usize) -> String {
         }
         if used < limit {
             fits = out.len();
-        } else if fits < before {
-            // exactly full: the ellipsis would need the room of this character
-            fits = before;
         }
     }
     out

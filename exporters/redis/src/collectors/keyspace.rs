@@ -23,7 +23,7 @@ const EXPIRING: Desc<'_> = Desc {
 };
 const TTL: Desc<'_> = Desc {
     name: "db_avg_ttl_seconds",
-    help: "Time to live of the keys with an expiry, on average, estimated by the server (INFO dbN avg_ttl).",
+    help: "Time to live of the keys with an expiry, on average, estimated; 0 for none (INFO dbN avg_ttl).",
     ..KEYS
 };
 const CACHED: Desc<'_> = Desc {
@@ -51,9 +51,7 @@ fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> 
         let count = |name| item(list, name).and_then(number);
         output.add(&KEYS, &[database], count("keys"));
         output.add(&EXPIRING, &[database], count("expires"));
-        // 0 says that no key has an expiry
-        let ttl = count("avg_ttl").filter(|ttl| *ttl > 0.0);
-        output.add(&TTL, &[database], ttl.map(|ttl| ttl / MILLISECONDS));
+        output.add(&TTL, &[database], count("avg_ttl").map(|ttl| ttl / MILLISECONDS));
         output.add(&CACHED, &[database], count("cached_keys"));
         let with_items = count("keys_with_volatile_items").or_else(|| count("subexpiry"));
         output.add(&WITH_EXPIRING_ITEMS, &[database], with_items);
@@ -110,15 +108,20 @@ mod tests {
                 "db0:avg_ttl=0,expires=0,keys=2,subexpiry=1\r\ndb0_distrib_lists_items:1=2\r\n",
                 vec![],
                 vec![
+                    "db_avg_ttl_seconds{db=\"db0\"} 0",
                     "db_keys{db=\"db0\"} 2",
                     "db_keys_expiring{db=\"db0\"} 0",
                     "db_keys_with_expiring_items{db=\"db0\"} 1",
                 ],
             ),
             (
-                "db0:keys=2,expires=0,avg_ttl=0,cached_keys=7\r\n",
+                "db0:keys=2,expires=0,cached_keys=7\r\n",
                 vec![],
-                vec!["db_keys{db=\"db0\"} 2", "db_keys_cached{db=\"db0\"} 7", "db_keys_expiring{db=\"db0\"} 0"],
+                vec![
+                    "db_keys{db=\"db0\"} 2",
+                    "db_keys_cached{db=\"db0\"} 7",
+                    "db_keys_expiring{db=\"db0\"} 0",
+                ],
             ),
             (
                 "redis_mode:cluster\r\n",

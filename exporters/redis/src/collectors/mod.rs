@@ -79,8 +79,9 @@ impl Collector for Rendering<'_> {
     fn collect<'a>(&'a self, _: &'a Scrape, samples: &'a mut Samples) -> Collecting<'a> {
         Box::pin(async move {
             let mut output = Output::new(samples, self.role);
-            (self.part.render)(self.reading, &mut output)
-                .map_err(|reason| CollectError::new(reason.as_str(), format_args!("no reply: {}", reason.as_str())))
+            (self.part.render)(self.reading, &mut output).map_err(|reason| {
+                CollectError::new(reason.as_str(), format_args!("no reply: {}", reason.as_str()))
+            })
         })
     }
 }
@@ -108,7 +109,11 @@ pub(crate) mod testing {
     }
 
     /// The sample lines of `part`, without the namespace, and whether it succeeded.
-    pub(crate) fn render(part: Part, info: &str, replies: Vec<(Command, Answer)>) -> (Vec<String>, Result<(), Reason>) {
+    pub(crate) fn render(
+        part: Part,
+        info: &str,
+        replies: Vec<(Command, Answer)>,
+    ) -> (Vec<String>, Result<(), Reason>) {
         let answers = Answers::of(replies);
         let info = Info::parse(info);
         let server = Server::from_info(&info);

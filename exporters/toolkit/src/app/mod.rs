@@ -72,10 +72,8 @@ pub trait Program: Send + Sync + Sized + 'static {
     fn configure(flags: &Self::Flags, document: Option<&Document>) -> Result<Self::Config, ConfigError>;
 
     /// Opens what the program needs. It may not wait for a target.
-    fn start(
-        config: Self::Config,
-        context: Context,
-    ) -> impl Future<Output = Result<Self, StartError>> + Send;
+    fn start(config: Self::Config, context: Context)
+    -> impl Future<Output = Result<Self, StartError>> + Send;
 
     /// Swaps in a new configuration, whole or not at all.
     fn reconfigure(&self, config: Self::Config) -> impl Future<Output = Result<(), StartError>> + Send;

@@ -77,9 +77,9 @@ impl<P: Program> Pages<P> {
             scrapes = scrapes.route(path, get(Self::probe));
         }
         Router::new()
-            .route("/", get(Self::landing))
+            .route("/", get(|State(pages): State<Arc<Self>>| async move { pages.landing() }))
             .route("/-/healthy", get(|| async { "healthy\n" }))
-            .route("/-/ready", get(Self::ready))
+            .route("/-/ready", get(|State(pages): State<Arc<Self>>| async move { pages.readiness() }))
             .route("/-/reload", post(Self::reload))
             .merge(scrapes)
             .with_state(pages)
@@ -114,10 +114,7 @@ impl<P: Program> Pages<P> {
         let response = match landed.as_deref() {
             Some(Ok(page)) => page_response(page, headers),
             Some(Err(refusal)) => refusal.response(),
-            None => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "500: the scrape panicked; the log has the cause\n",
-            )
+            None => (StatusCode::INTERNAL_SERVER_ERROR, "500: the scrape panicked; the log has the cause\n")
                 .into_response(),
         };
         drop(in_flight);
@@ -125,11 +122,7 @@ impl<P: Program> Pages<P> {
         response
     }
 
-    async fn collect(
-        pages: Arc<Self>,
-        wanted: Wanted,
-        scrape: Scrape,
-    ) -> Result<Finished, Refusal> {
+    async fn collect(pages: Arc<Self>, wanted: Wanted, scrape: Scrape) -> Result<Finished, Refusal> {
         let Ok(_place) = pages.places.try_acquire() else { return Err(Refusal::Busy) };
         let mut page = Page::new();
         let with_own_metrics = wanted == Wanted::Metrics && pages.show_own_metrics;
@@ -142,9 +135,10 @@ impl<P: Program> Pages<P> {
                 Wanted::Probe(request) => pages.program.probe(request, &scrape, &mut page).await,
             }
         };
-        match timeout_at(scrape.deadline + GRACE, collecting).await {
-            Ok(outcome) => outcome.map_err(Refusal::Probe)?,
-            Err(_) => error!("the scrape did not end at its deadline; the page holds what it had"),
+        if let Ok(outcome) = timeout_at(scrape.deadline + GRACE, collecting).await {
+            outcome.map_err(Refusal::Probe)?;
+        } else {
+            error!("the scrape did not end at its deadline; the page holds what it had");
         }
         let (mut finished, dropped) = page.finish();
         pages.metrics.count_dropped(dropped);
@@ -154,10 +148,10 @@ impl<P: Program> Pages<P> {
         Ok(finished)
     }
 
-    async fn landing(State(pages): State<Arc<Self>>) -> Response {
+    fn landing(&self) -> Response {
         let about = P::ABOUT;
         let mut landing =
-            Landing::new(about.name, about.title, about.summary, about.version, &pages.telemetry_path);
+            Landing::new(about.name, about.title, about.summary, about.version, &self.telemetry_path);
         landing.probe = about.probe_path.map(|path| ProbeForm {
             path: path.to_owned(),
             parameters: vec![ProbeParameter {
@@ -166,12 +160,12 @@ impl<P: Program> Pages<P> {
                 required: true,
             }],
         });
-        landing.sections = pages.program.landing();
+        landing.sections = self.program.landing();
         web::page(&landing)
     }
 
-    async fn ready(State(pages): State<Arc<Self>>) -> Response {
-        match pages.program.ready() {
+    fn readiness(&self) -> Response {
+        match self.program.ready() {
             Ok(()) => "ready\n".into_response(),
             Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
         }

@@ -47,13 +47,16 @@ impl<P: Program> App<P> {
         let listener = Listener::bind(&common.listen_addresses).await.map_err(StartError::new)?;
         let clock = Clock::system();
         let about = P::ABOUT;
-        let metrics =
-            SelfMetrics::new(about.name, about.version, clock.clone()).map_err(StartError::new)?;
+        let metrics = SelfMetrics::new(about.name, about.version, clock.clone()).map_err(StartError::new)?;
         metrics.watch_web_config(Arc::clone(&access)).map_err(StartError::new)?;
         let context = Context { registry: metrics.registry().clone(), clock };
         let program = Arc::new(P::start(config, context).await?);
-        let reloader =
-            Arc::new(Reloader::new(Arc::clone(&program), Arc::clone(&access), flags.clone(), metrics.clone()));
+        let reloader = Arc::new(Reloader::new(
+            Arc::clone(&program),
+            Arc::clone(&access),
+            flags.clone(),
+            metrics.clone(),
+        ));
         let router = Pages::router(Arc::clone(&program), common, metrics, Arc::clone(&reloader));
         Ok(Self { program, listener, access, router, reloader })
     }

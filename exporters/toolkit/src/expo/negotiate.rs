@@ -177,7 +177,10 @@ mod tests {
             (CURL, Format::Text),
             ("", Format::Text),
             ("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", Format::Text),
-            ("text/plain;version=0.0.4;q=0.5, application/openmetrics-text;version=1.0.0;q=0.4", Format::Text),
+            (
+                "text/plain;version=0.0.4;q=0.5, application/openmetrics-text;version=1.0.0;q=0.4",
+                Format::Text,
+            ),
             ("text/plain;q=0.5, application/openmetrics-text", OPEN),
             ("application/openmetrics-text;version=1.0.0;q=0", Format::Text),
             ("application/openmetrics-text;version=2.0.0", Format::Text),

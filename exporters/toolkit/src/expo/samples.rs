@@ -29,7 +29,7 @@ pub struct Samples {
     last_family: u32,
     /// The label names that were judged last, and found good.
     last_names: Vec<String>,
-    samples: Vec<Sample>,
+    written: Vec<Sample>,
     series_limit: usize,
     /// Samples left out because a name or a label was invalid.
     pub(super) invalid: u64,
@@ -94,7 +94,7 @@ impl Samples {
             by_name: Vec::new(),
             last_family: 0,
             last_names: Vec::new(),
-            samples: Vec::new(),
+            written: Vec::new(),
             series_limit: DEFAULT_SERIES_LIMIT,
             invalid: 0,
             capped: 0,
@@ -108,12 +108,12 @@ impl Samples {
 
     /// How many samples are held.
     pub fn len(&self) -> usize {
-        self.samples.len()
+        self.written.len()
     }
 
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
-        self.samples.is_empty()
+        self.written.is_empty()
     }
 
     /// Adds one sample; `values` stand in the order of [`Desc::labels`].
@@ -207,7 +207,7 @@ impl Samples {
             })
             .collect();
         let mut last = None;
-        for sample in &other.samples {
+        for sample in &other.written {
             // samples of a wide row share one label set; copy it once
             let labels = match last {
                 Some((span, labels)) if span == sample.labels => labels,
@@ -227,7 +227,7 @@ impl Samples {
     }
 
     pub(super) fn samples(&self) -> &[Sample] {
-        &self.samples
+        &self.written
     }
 
     pub(super) fn text(&self, span: Span) -> &str {
@@ -248,13 +248,14 @@ impl Samples {
         let entry = self.families.get(family.0 as usize);
         let known = entry.is_some_and(|entry| entry.valid) && labels.0 != Span::INVALID;
         // a counter that is negative or not a number is no counter, and OpenMetrics forbids it
-        let impossible = entry.is_some_and(|entry| entry.kind == Kind::Counter) && !(value >= 0.0);
+        let impossible =
+            entry.is_some_and(|entry| entry.kind == Kind::Counter) && (value.is_nan() || value < 0.0);
         if !known || impossible {
             self.invalid += 1;
-        } else if self.samples.len() >= self.series_limit {
+        } else if self.written.len() >= self.series_limit {
             self.capped += 1;
         } else {
-            self.samples.push(Sample { family: family.0, part, labels: labels.0, bound, value });
+            self.written.push(Sample { family: family.0, part, labels: labels.0, bound, value });
         }
     }
 

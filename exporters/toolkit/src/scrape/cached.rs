@@ -10,7 +10,7 @@ use super::flights::Flights;
 use crate::expo::{Desc, Kind, Samples};
 
 /// How long a refresh that nobody waits for may take.
-const BACKGROUND_LIMIT: Duration = Duration::from_secs(60);
+const BACKGROUND_LIMIT: Duration = Duration::from_mins(1);
 
 const AGE: Desc<'_> = Desc {
     name: "scrape_collector_age_seconds",

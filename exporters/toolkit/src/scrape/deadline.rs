@@ -12,7 +12,7 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const DEFAULT_TIMEOUT_OFFSET: Duration = Duration::from_millis(500);
 
 /// No scrape runs longer, whatever a client asks for.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// The header in which Prometheus says its `scrape_timeout`, in seconds.
 const HEADER: &str = "x-prometheus-scrape-timeout-seconds";

@@ -113,7 +113,8 @@ fn glob_matches(glob: &str, text: &str) -> bool {
         let mut next = vec![false; text.len() + 1];
         let mut carried = false;
         for (at, here) in reached.iter().enumerate() {
-            carried = *here || (wanted == '*' && carried && !text.get(at.wrapping_sub(1)).is_some_and(crosses));
+            carried =
+                *here || (wanted == '*' && carried && !text.get(at.wrapping_sub(1)).is_some_and(crosses));
             let step = match (wanted, text.get(at)) {
                 ('*', _) => (carried, at),
                 ('?', Some(found)) => (*here && !crosses(found), at + 1),
@@ -161,7 +162,11 @@ mod tests {
             ("[fd00::1]:1", ipv6, true),
             ("fd00::1", ipv6, true),
         ] {
-            assert_eq!(TargetPattern::parse(pattern).unwrap().matches(target), expected, "{pattern} {target:?}");
+            assert_eq!(
+                TargetPattern::parse(pattern).unwrap().matches(target),
+                expected,
+                "{pattern} {target:?}"
+            );
         }
     }
 

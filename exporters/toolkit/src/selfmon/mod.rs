@@ -18,7 +18,7 @@ mod process;
 use std::sync::Arc;
 
 use prometheus::core::Collector;
-use prometheus::proto::{MetricFamily, MetricType};
+use prometheus::proto::{LabelPair, MetricFamily, MetricType};
 use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, Opts, PullingGauge, Registry};
 
 use crate::clock::Clock;
@@ -163,8 +163,8 @@ fn copy_family(family: &MetricFamily, samples: &mut Samples) {
     };
     for metric in family.get_metric() {
         let pairs = metric.get_label();
-        let names: Vec<&str> = pairs.iter().map(|pair| pair.name()).collect();
-        let values: Vec<&str> = pairs.iter().map(|pair| pair.value()).collect();
+        let names: Vec<&str> = pairs.iter().map(LabelPair::name).collect();
+        let values: Vec<&str> = pairs.iter().map(LabelPair::value).collect();
         let desc = Desc { name: family.name(), help: family.help(), kind, labels: &names };
         match kind {
             Kind::Counter => samples.add(&desc, &values, metric.get_counter().get_value()),

@@ -1,5 +1,6 @@
 //! `process_*`, from `/proc/self` (proc(5)); the names every Prometheus client library gives.
 
+use std::collections::HashMap;
 use std::fs;
 
 use prometheus::core::{Collector, Desc};
@@ -55,7 +56,7 @@ pub(super) struct Process {
 impl Process {
     pub(super) fn new() -> Result<Self, prometheus::Error> {
         let desc = |(name, help, _): &(&str, &str, MetricType)| {
-            Desc::new((*name).to_owned(), (*help).to_owned(), Vec::new(), Default::default())
+            Desc::new((*name).to_owned(), (*help).to_owned(), Vec::new(), HashMap::new())
         };
         Ok(Self { descs: METRICS.iter().map(desc).collect::<Result<_, _>>()? })
     }
@@ -70,17 +71,14 @@ impl Collector for Process {
         let values = read();
         let families = METRICS.iter().zip(values).filter_map(|((name, help, kind), value)| {
             let mut metric = Metric::default();
-            match kind {
-                MetricType::COUNTER => {
-                    let mut counter = Counter::default();
-                    counter.set_value(value?);
-                    metric.set_counter(counter);
-                }
-                _ => {
-                    let mut gauge = Gauge::default();
-                    gauge.set_value(value?);
-                    metric.set_gauge(gauge);
-                }
+            if *kind == MetricType::COUNTER {
+                let mut counter = Counter::default();
+                counter.set_value(value?);
+                metric.set_counter(counter);
+            } else {
+                let mut gauge = Gauge::default();
+                gauge.set_value(value?);
+                metric.set_gauge(gauge);
             }
             let mut family = MetricFamily::default();
             family.set_name((*name).to_owned());
@@ -186,7 +184,8 @@ mod tests {
 
     #[test]
     fn loopback_does_not_count() {
-        let text = "Inter-|\n face |bytes\n    lo: 5 1 0 0 0 0 0 0 5 1 0 0\n  eth0:10 1 0 0 0 0 0 0 20 1 0 0\n";
+        let text =
+            "Inter-|\n face |bytes\n    lo: 5 1 0 0 0 0 0 0 5 1 0 0\n  eth0:10 1 0 0 0 0 0 0 20 1 0 0\n";
         assert_eq!(parse_network(text), Some((10.0, 20.0)));
     }
 }

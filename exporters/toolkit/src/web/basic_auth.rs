@@ -144,7 +144,7 @@ impl Default for Turn {
 
 impl fmt::Debug for Users {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Users").field("users", &self.known.len()).finish_non_exhaustive()
+        formatter.debug_struct("Users").field("known", &self.known.len()).finish_non_exhaustive()
     }
 }
 
@@ -183,3 +183,79 @@ const MAX_VERIFIED: usize = 256;
 
 /// Logins that wait for their bcrypt: at some 60 ms each, the last one still answers within a scrape timeout.
 const MAX_WAITING: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::http::HeaderValue;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::{MAX_WAITING, Turn, User, Users, Verdict, credentials};
+
+    fn users() -> Arc<Users> {
+        let hash = bcrypt::hash("open sesame", 4).unwrap().into();
+        Arc::new(Users::new(vec![User { name: "ali".to_owned(), hash, cost: 4 }]))
+    }
+
+    fn login(text: &str) -> HeaderValue {
+        HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(text))).unwrap()
+    }
+
+    #[test]
+    fn credentials_are_split_at_the_first_colon() {
+        let check = |header: &str, expected: Option<(&str, &str)>| {
+            let header = HeaderValue::from_str(header).unwrap();
+            let found = credentials(&header);
+            let found =
+                found.as_ref().map(|(name, password)| (name.as_str(), str::from_utf8(password).unwrap()));
+            assert_eq!(found, expected, "{header:?}");
+        };
+        check("Basic YTpiOmM=", Some(("a", "b:c")));
+        check("bAsIc YTpiOmM=", Some(("a", "b:c")));
+        check("Basic Og==", Some(("", "")));
+        check("Basic YWJj", None);
+        check("Basic YTpiOmM", None);
+        check("Bearer YTpiOmM=", None);
+        check("Basic", None);
+        check("", None);
+    }
+
+    #[tokio::test]
+    async fn a_verified_login_costs_one_bcrypt() {
+        let (users, turn) = (users(), Turn::default());
+        let check = async |text: &str, expected: Verdict| {
+            assert_eq!(users.check(Some(&login(text)), &turn).await, expected, "{text}");
+        };
+        check("ali:open sesame", Verdict::Admitted).await;
+        // From here on no bcrypt can run: only what is remembered comes in.
+        let _taken = turn.queue.try_acquire_many(u32::try_from(MAX_WAITING).unwrap()).unwrap();
+        check("ali:open sesame", Verdict::Admitted).await;
+        check("ali:open sesame!", Verdict::Busy).await;
+        check("baba:open sesame", Verdict::Busy).await;
+        assert_eq!(users.check(None, &turn).await, Verdict::Refused);
+    }
+
+    #[tokio::test]
+    async fn wrong_logins_are_not_remembered() {
+        let (users, turn) = (users(), Turn::default());
+        for text in ["ali:wrong", "nobody:open sesame", "nobody:", "ali:"] {
+            assert_eq!(users.check(Some(&login(text)), &turn).await, Verdict::Refused, "{text}");
+        }
+        assert!(users.verified.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_decoy_costs_as_much_as_the_dearest_user() {
+        let user = |cost| User { name: String::new(), hash: String::new().into(), cost };
+        let users = Users::new(vec![user(4), user(6), user(5)]);
+        assert!(users.decoy.starts_with("$2b$06$"));
+        assert_eq!(bcrypt::verify("", &users.decoy).ok(), Some(false));
+    }
+
+    #[test]
+    fn nothing_is_printed() {
+        assert_eq!(format!("{:?}", users()), "Users { known: 1, .. }");
+    }
+}

@@ -13,7 +13,7 @@ use axum::http::{Request, Response};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
@@ -64,7 +64,7 @@ impl Gate {
         }
     }
 
-    async fn serve_tcp(self, mut stream: TcpStream, peer: SocketAddr) -> Result<(), ConnectionError> {
+    async fn serve_tcp(self, stream: TcpStream, peer: SocketAddr) -> Result<(), ConnectionError> {
         let settings = self.access.settings().await;
         let Some(tls) = &settings.tls else {
             return self.serve_stream(stream, peer, false).await;
@@ -72,8 +72,7 @@ impl Gate {
         let mut stop = self.stop.clone();
         let handshake = async {
             if speaks_http(&stream).await {
-                stream.write_all(NOT_TLS).await.map_err(ConnectionError::Handshake)?;
-                return Err(ConnectionError::PlainHttp);
+                return Err(refuse_http(stream).await);
             }
             tls.acceptor().accept(stream).await.map_err(ConnectionError::Handshake)
         };
@@ -166,6 +165,17 @@ async fn speaks_http(stream: &TcpStream) -> bool {
     matches!(stream.peek(&mut first).await, Ok(1)) && first[0].is_ascii_uppercase()
 }
 
+/// Go's servers answer this mistake too; the client gets to see it only if its request was read.
+async fn refuse_http(mut stream: TcpStream) -> ConnectionError {
+    let mut request = [0; 4096];
+    let answered = async {
+        stream.read(&mut request).await?;
+        stream.write_all(NOT_TLS).await?;
+        stream.shutdown().await
+    };
+    answered.await.map_or_else(ConnectionError::Handshake, |()| ConnectionError::PlainHttp)
+}
+
 fn timed(body: Incoming, deadline: Instant) -> Body {
     if body.is_end_stream() {
         return Body::empty();
@@ -231,7 +241,8 @@ impl HttpBody for Answer {
 /// Headers of a request; browsers behind two proxies send some forty.
 const MAX_HEADERS: usize = 100;
 
-/// Bytes of a request's head on HTTP/1, and of what is read ahead; cookies of a shared domain can be large.
+/// Bytes of a request's head on HTTP/1, and of what is read ahead; cookies of a shared domain can be large. hyper
+/// looks after each read, so a head that ends within the last one may have twice as many.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// The same on HTTP/2, unpacked.
@@ -240,6 +251,9 @@ const MAX_HEADER_LIST_BYTES: u32 = 64 * 1024;
 /// Requests at one time on one HTTP/2 connection; a browser opens a dozen.
 const MAX_STREAMS: u32 = 100;
 
-/// The words are ours; Go's servers answer the same mistake in the same way.
+/// The answer to plain HTTP on a TLS port.
 const NOT_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
     Connection: close\r\nContent-Length: 42\r\n\r\nthis port speaks https, this was plain http";
+
+#[cfg(test)]
+mod tests;

@@ -82,11 +82,9 @@ impl Source<'_> {
         let file = fields.string(names.file).filter(|path| !path.is_empty());
         match (inline, file) {
             (Some(_), Some(_)) => {
-                fields.problem(
-                    names.file,
-                    format!("`{}` and `{}` cannot both be set", names.inline, names.file),
-                );
-                None
+                let both = format!("`{}` and `{}` cannot both be set", names.inline, names.file);
+                fields.problem(names.file, both);
+                Some(Pem { key: names.file, bytes: Zeroizing::default(), readable: false })
             }
             (Some(text), None) => {
                 let bytes = Zeroizing::new(text.as_bytes().to_vec());
@@ -113,7 +111,7 @@ pub(super) struct PemNames {
     pub(super) file: &'static str,
 }
 
-/// A PEM text and the key it came from; unreadable means that the problem is noted already.
+/// A PEM text and the key it came from. What is not readable is a problem that was noted already.
 pub(super) struct Pem {
     pub(super) key: &'static str,
     pub(super) bytes: Zeroizing<Vec<u8>>,

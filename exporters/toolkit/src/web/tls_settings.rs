@@ -57,6 +57,9 @@ pub(super) fn decode(mut tls: Fields<'_>, http2: bool, source: &mut Source<'_>) 
     let (cert, key) = (cert?, key?);
     let chain = certificates(&tls, &cert);
     let private = private_key(&tls, &key);
+    if versions.is_empty() || groups.is_empty() {
+        return None;
+    }
     let settings = TlsSettings {
         chain: chain?,
         key: private?,

@@ -66,7 +66,8 @@ fn promtool_accepts(path: &Path) {
     let output = output.expect("promtool is needed (apt-get install prometheus)");
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8(said).unwrap();
-    let unknown = said.lines().filter_map(|line| line.split_once("field ")?.1.split_once(" not found in type web."));
+    let unknown =
+        said.lines().filter_map(|line| line.split_once("field ")?.1.split_once(" not found in type web."));
     let newer = unknown.clone().count() > 0 && unknown.clone().all(|(key, _)| NEWER.contains(&key));
     let lines_beside = said.lines().count() - unknown.count();
     assert!(output.status.success() || (newer && lines_beside == 1), "{}: {said}", path.display());

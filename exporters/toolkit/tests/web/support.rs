@@ -233,7 +233,8 @@ pub(crate) fn fixtures(ending: &str) -> Vec<PathBuf> {
 }
 
 pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut found: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.retain(|path| path.to_str().is_some_and(|path| path.ends_with(ending)));
     found.sort();
     assert!(!found.is_empty(), "no *{ending} in {}", folder.display());

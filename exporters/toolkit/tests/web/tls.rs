@@ -72,8 +72,7 @@ async fn pinned_client_certificate() {
 async fn versions() {
     let folder = Folder::new();
     let check = async |lines: &str, tls12: bool, tls13: bool| {
-        let config =
-            format!("tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n{lines}");
+        let config = format!("tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n{lines}");
         let served = Served::pages(&folder.write("web.yml", config)).await;
         for (version, expected) in [(&TLS12, tls12), (&TLS13, tls13)] {
             let client = Client { versions: vec![version], ..Client::default() };
@@ -95,8 +94,7 @@ async fn versions() {
 async fn http2_only_where_it_was_agreed_on() {
     let folder = Folder::new();
     let check = async |lines: &str, offered: &[&'static [u8]], expected: Option<&[u8]>| {
-        let config =
-            format!("tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n{lines}");
+        let config = format!("tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n{lines}");
         let served = Served::pages(&folder.write("web.yml", config)).await;
         let client = Client { protocols: offered.to_vec(), ..Client::default() };
         let stream = client.connect(&folder, served.address).await.unwrap();

@@ -27,7 +27,7 @@ fn card(number: usize, mail: &Mail) -> String {
         format!("<p class=\"mailtext\">{}</p>", escape(mail.text.trim_end()))
     };
     format!(
-        "<article class=\"{tone}\">\n<div class=\"meta\"><strong>{}</strong>{}<span>to {}</span><span class=\"tag\">{label}</span></div>\n\
+        "<article class=\"{tone}\">\n<div class=\"meta\"><strong>{}</strong>{}<span class=\"to\">to {}</span><span class=\"tag\">{label}</span></div>\n\
          <div class=\"subject\">{}</div>\n{text}{}{}{}</article>",
         escape(mail.header("From")),
         clock(mail.time),

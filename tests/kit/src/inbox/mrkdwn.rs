@@ -55,6 +55,8 @@ pub(super) fn plain_html(text: &str) -> String {
 }
 
 fn lines(text: &str) -> String {
+    // Before anything else: the names of emoji hold underscores, which would be marks.
+    let text = emoji(text);
     let lines =
         text.split('\n').map(|line| match line.strip_prefix("&gt;").or_else(|| line.strip_prefix('>')) {
             Some(quoted) => format_tag("blockquote", &inline(quoted.trim_start(), DEPTH)),
@@ -69,7 +71,7 @@ fn inline(text: &str, depth: usize) -> String {
     let mut before = ' ';
     while let Some(at) = rest.find(['<', '*', '_', '~', '`']) {
         let (head, tail) = rest.split_at(at);
-        html.push_str(&emoji(&plain(head)));
+        html.push_str(&plain(head));
         before = head.chars().next_back().unwrap_or(before);
         let mark = tail.chars().next().unwrap_or_default();
         let after = tail.get(1..).unwrap_or_default();
@@ -87,7 +89,7 @@ fn inline(text: &str, depth: usize) -> String {
         }
         before = mark;
     }
-    html.push_str(&emoji(&plain(rest)));
+    html.push_str(&plain(rest));
     html
 }
 
@@ -123,7 +125,7 @@ fn reference(inside: &str) -> String {
             let name = label.unwrap_or_else(|| target.get(1..).unwrap_or_default());
             format_tag("strong", &plain(&format!("{sign}{name}")))
         }
-        _ => link(&decode(target), &emoji(&plain(label.unwrap_or(target)))),
+        _ => link(&decode(target), &plain(label.unwrap_or(target))),
     }
 }
 
@@ -145,11 +147,11 @@ fn decode(text: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
-fn emoji(html: &str) -> String {
-    if !html.contains(':') {
-        return html.to_owned();
+fn emoji(text: &str) -> String {
+    if !text.contains(':') {
+        return text.to_owned();
     }
-    EMOJI.iter().fold(html.to_owned(), |html, (name, sign)| html.replace(&format!(":{name}:"), sign))
+    EMOJI.iter().fold(text.to_owned(), |text, (name, sign)| text.replace(&format!(":{name}:"), sign))
 }
 
 fn format_tag(tag: &str, inside: &str) -> String {
@@ -178,7 +180,7 @@ mod tests {
             ),
             ("<!date^1^{date}|yesterday>", "yesterday"),
             ("a <b", "a &lt;b"),
-            (":fire: :unknown:", "🔥 :unknown:"),
+            (":fire: :unknown: :white_check_mark:", "🔥 :unknown: ✅"),
             ("x ```\n<i>*a*\n``` y", "x <pre>&lt;i&gt;*a*</pre> y"),
             ("open ``` fence", "open ``` fence"),
             ("&gt; q\nb", "<blockquote>q</blockquote>b"),

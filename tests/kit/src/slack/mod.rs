@@ -196,6 +196,8 @@ impl Slack {
     }
 
     /// Waits until `pick` finds what it looks for; it is asked after each call.
+    ///
+    /// A message is seen here a moment before its sender has the answer: end the double only after the sender.
     pub async fn wait_for<R>(
         &self,
         within: Duration,

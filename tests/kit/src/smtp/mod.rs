@@ -298,6 +298,8 @@ impl Smtp {
     }
 
     /// Waits until `pick` finds what it looks for; it is asked after each line of each session.
+    ///
+    /// A mail is seen here a moment before its sender has the answer: end the server only after the sender.
     pub async fn wait_for<R>(&self, within: Duration, mut pick: impl FnMut(&Post) -> Option<R>) -> Result<R> {
         self.shared.state.wait_for(within, |state| pick(&state.post), |state| state.post.describe()).await
     }

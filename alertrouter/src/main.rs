@@ -1,0 +1,5 @@
+//! The alert router's binary.
+
+fn main() -> std::process::ExitCode {
+    toolkit::app::main::<alertrouter::Alertrouter>()
+}

@@ -1,0 +1,227 @@
+//! Latency by command, as percentiles and as histograms, and latency spikes.
+//!
+//! A server sends only the histogram buckets that hold something; here every histogram has the whole ladder, so
+//! that series do not come and go. The sum of a histogram is the command's time in INFO.
+
+use std::collections::HashMap;
+
+use toolkit::expo::{Desc, Kind};
+
+use super::{Part, Reading};
+use crate::command::Command;
+use crate::error::Reason;
+use crate::info::{item, items, number};
+use crate::output::Output;
+use crate::reply::Reply;
+
+const PERCENTILES: Desc<'_> = Desc {
+    name: "latency_percentiles_usec",
+    help: "Latency of the command in microseconds; quantile is in percent (INFO latency_percentiles_usec_CMD).",
+    kind: Kind::Summary,
+    labels: &["cmd"],
+};
+const HISTOGRAM: Desc<'_> = Desc {
+    name: "commands_latencies_usec",
+    help: "Latency of the command in microseconds (LATENCY HISTOGRAM; the sum is INFO cmdstat_CMD usec).",
+    kind: Kind::Histogram,
+    labels: &["cmd"],
+};
+const SPIKE: Desc<'_> = Desc {
+    name: "latency_spike_last",
+    help: "When the event last took longer than latency-monitor-threshold, in Unix time (LATENCY LATEST).",
+    kind: Kind::Gauge,
+    labels: &["event_name"],
+};
+const SPIKE_DURATION: Desc<'_> = Desc {
+    name: "latency_spike_duration_seconds",
+    help: "How long the event then took (LATENCY LATEST).",
+    ..SPIKE
+};
+
+/// The bounds in microseconds that a server can send: powers of two of 1.024 µs up to 1 s, each rounded up to the
+/// end of its bucket in the server's histogram of two significant digits.
+const LADDER: [u64; 21] = ladder();
+
+const fn ladder() -> [u64; 21] {
+    let mut bounds = [0; 21];
+    let mut power = 0;
+    while power < bounds.len() {
+        bounds[power] = ((1032 << power) - 1) / 1000;
+        power += 1;
+    }
+    bounds
+}
+
+/// LATENCY LATEST tells milliseconds.
+const MILLISECONDS: f64 = 1e3;
+
+pub(super) const PART: Part = Part { name: "latency", render };
+
+fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> {
+    let totals: HashMap<&str, (f64, u64)> = reading
+        .info
+        .with_prefix("cmdstat_")
+        .filter_map(|(command, list)| {
+            let calls = item(list, "calls")?.parse().ok()?;
+            Some((command, (item(list, "usec").and_then(number)?, calls)))
+        })
+        .collect();
+    percentiles(reading, &totals, output);
+    let spikes = reading.answers.reply(Command::LatencyLatest).map(|reply| render_spikes(reply, output));
+    let histograms = reading
+        .answers
+        .reply(Command::LatencyHistogram)
+        .map(|reply| reply.into_iter().for_each(|reply| render_histograms(reply, &totals, output)));
+    spikes.and(histograms)
+}
+
+fn percentiles(reading: &Reading<'_>, totals: &HashMap<&str, (f64, u64)>, output: &mut Output<'_>) {
+    for (command, list) in reading.info.with_prefix("latency_percentiles_usec_") {
+        let quantiles: Vec<(f64, f64)> = items(list)
+            .filter_map(|(name, text)| Some((number(name.strip_prefix('p')?)?, number(text)?)))
+            .collect();
+        let (sum, count) = totals.get(command).copied().unwrap_or_default();
+        output.summary(&PERCENTILES, &[command], &quantiles, sum, count);
+    }
+}
+
+/// Each spike is a list: event, time, latest, longest.
+fn render_spikes(reply: Option<&Reply>, output: &mut Output<'_>) {
+    for spike in reply.map(Reply::items).unwrap_or_default() {
+        if let [event, time, latest, ..] = spike.items()
+            && let Some(event) = event.text()
+        {
+            output.add(&SPIKE, &[event], time.number());
+            output.add(&SPIKE_DURATION, &[event], latest.number().map(|latest| latest / MILLISECONDS));
+        }
+    }
+}
+
+/// Commands in turn with a list: `calls`, a number, `histogram_usec`, a list of bounds and cumulative counts.
+fn render_histograms(reply: &Reply, totals: &HashMap<&str, (f64, u64)>, output: &mut Output<'_>) {
+    let count_of = |reply: &Reply| match reply {
+        Reply::Integer(count) => u64::try_from(*count).ok(),
+        _ => None,
+    };
+    for (command, facts) in reply.pairs() {
+        let fact = |wanted| facts.pairs().find(|(name, _)| name.text() == Some(wanted)).map(|(_, fact)| fact);
+        let (Some(command), Some(calls), Some(histogram)) =
+            (command.text(), fact("calls").and_then(count_of), fact("histogram_usec"))
+        else {
+            continue;
+        };
+        let sent: Vec<(u64, u64)> = histogram
+            .pairs()
+            .filter_map(|(bound, count)| Some((count_of(bound)?, count_of(count)?)))
+            .collect();
+        let (sum, _) = totals.get(command).copied().unwrap_or_default();
+        output.histogram(&HISTOGRAM, &[command], &fill(&sent), sum, calls);
+    }
+}
+
+/// The sent buckets on the whole ladder; a bound that is not on it (of a newer server) is added.
+fn fill(sent: &[(u64, u64)]) -> Vec<(f64, u64)> {
+    let mut bounds: Vec<u64> = LADDER.iter().copied().chain(sent.iter().map(|(bound, _)| *bound)).collect();
+    bounds.sort_unstable();
+    bounds.dedup();
+    let mut rest = sent.iter().peekable();
+    let mut count = 0;
+    let filled = bounds.into_iter().map(|bound| {
+        while let Some((_, cumulative)) = rest.next_if(|(sent, _)| *sent <= bound) {
+            count = *cumulative;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "bounds are far below 2^53")]
+        let bound = bound as f64;
+        (bound, count)
+    });
+    filled.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{render, text};
+    use super::*;
+    use crate::reply::Refusal;
+
+    fn integers(numbers: &[i64]) -> Reply {
+        Reply::List(numbers.iter().map(|number| Reply::Integer(*number)).collect())
+    }
+
+    #[test]
+    fn the_ladder_is_what_servers_send() {
+        assert_eq!(
+            LADDER,
+            [
+                1, 2, 4, 8, 16, 33, 66, 132, 264, 528, 1056, 2113, 4227, 8454, 16908, 33816, 67633, 135_266,
+                270_532, 541_065, 1_082_130
+            ]
+        );
+    }
+
+    #[test]
+    fn buckets_are_filled() {
+        let filled = fill(&[(8, 1), (16, 3), (20, 4), (66, 9)]);
+        let found: Vec<(f64, u64)> = filled.into_iter().take(8).collect();
+        let expected = [(1.0, 0), (2.0, 0), (4.0, 0), (8.0, 1), (16.0, 3), (20.0, 4), (33.0, 4), (66.0, 9)];
+        assert_eq!(found, expected);
+        assert_eq!(fill(&[]).len(), LADDER.len());
+    }
+
+    #[test]
+    fn histograms_have_the_sum_of_any_command() {
+        let histogram = |command, calls, buckets: &[i64]| {
+            let facts = vec![text("calls"), Reply::Integer(calls), text("histogram_usec"), integers(buckets)];
+            [text(command), Reply::List(facts)]
+        };
+        let reply = Reply::List(
+            [histogram("bitfield_ro", 3, &[16, 1, 33, 3]), histogram("client|no-evict", 1, &[4, 1])].concat(),
+        );
+        let info = "cmdstat_bitfield_ro:calls=3,usec=60\r\ncmdstat_client|no-evict:calls=1,usec=3\r\n";
+        let (lines, result) = render(PART, info, vec![(Command::LatencyHistogram, Ok(reply))]);
+        assert_eq!(result, Ok(()));
+        assert_eq!(lines.len(), 2 * (LADDER.len() + 3));
+        for line in [
+            "commands_latencies_usec_bucket{cmd=\"bitfield_ro\",le=\"8\"} 0",
+            "commands_latencies_usec_bucket{cmd=\"bitfield_ro\",le=\"16\"} 1",
+            "commands_latencies_usec_bucket{cmd=\"bitfield_ro\",le=\"1082130\"} 3",
+            "commands_latencies_usec_bucket{cmd=\"bitfield_ro\",le=\"+Inf\"} 3",
+            "commands_latencies_usec_sum{cmd=\"bitfield_ro\"} 60",
+            "commands_latencies_usec_count{cmd=\"bitfield_ro\"} 3",
+            "commands_latencies_usec_sum{cmd=\"client|no-evict\"} 3",
+        ] {
+            assert!(lines.iter().any(|found| found == line), "{line}\n{lines:#?}");
+        }
+    }
+
+    #[test]
+    fn percentiles_and_spikes() {
+        let info =
+            "cmdstat_get:calls=4,usec=10\r\nlatency_percentiles_usec_get:p50=1.003,p99=4.015,p99.9=5\r\n";
+        let spike = Reply::List(vec![text("command"), Reply::Integer(1_700_000_000), Reply::Integer(250)]);
+        let spikes = Reply::List(vec![spike, Reply::List(vec![text("half")]), Reply::Nil]);
+        let (lines, result) = render(PART, info, vec![(Command::LatencyLatest, Ok(spikes))]);
+        assert_eq!(result, Ok(()));
+        assert_eq!(
+            lines,
+            [
+                "latency_percentiles_usec{cmd=\"get\",quantile=\"50\"} 1.003",
+                "latency_percentiles_usec{cmd=\"get\",quantile=\"99\"} 4.015",
+                "latency_percentiles_usec{cmd=\"get\",quantile=\"99.9\"} 5",
+                "latency_percentiles_usec_sum{cmd=\"get\"} 10",
+                "latency_percentiles_usec_count{cmd=\"get\"} 4",
+                "latency_spike_duration_seconds{event_name=\"command\"} 0.25",
+                "latency_spike_last{event_name=\"command\"} 1700000000",
+            ]
+        );
+    }
+
+    #[test]
+    fn one_denied_command_costs_only_its_own_samples() {
+        let denied = Err(Refusal::new("NOPERM", ""));
+        let spike = Reply::List(vec![text("fork"), Reply::Integer(1), Reply::Integer(1)]);
+        let replies =
+            vec![(Command::LatencyHistogram, denied), (Command::LatencyLatest, Ok(Reply::List(vec![spike])))];
+        let (lines, result) = render(PART, "", replies);
+        assert_eq!((lines.len(), result), (2, Err(Reason::NoPerm)));
+    }
+}

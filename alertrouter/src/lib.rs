@@ -87,7 +87,7 @@ impl Program for Alertrouter {
         env_prefix: "ALERTROUTER",
         single_dash_flags: false,
         probe_path: None,
-        probe_example: None,
+        probe_example: "",
         threads: 2,
     };
 

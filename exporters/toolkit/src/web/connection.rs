@@ -169,7 +169,7 @@ async fn speaks_http(stream: &TcpStream) -> bool {
 async fn refuse_http(mut stream: TcpStream) -> ConnectionError {
     let mut request = [0; 4096];
     let answered = async {
-        stream.read(&mut request).await?;
+        let _bytes = stream.read(&mut request).await?;
         stream.write_all(NOT_TLS).await?;
         stream.shutdown().await
     };

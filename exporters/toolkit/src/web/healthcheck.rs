@@ -3,7 +3,6 @@
 //! It knows the listen address and whether there is a web config file, and it reads neither that file nor the
 //! certificates: the running program may still use older ones.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -155,6 +154,7 @@ impl ResolvesClientCert for AskedForCertificate {
 }
 
 /// Accepts every certificate. Only for this check: it sends no secret and believes nothing but a status.
+#[derive(Debug)]
 struct Ourselves;
 
 impl ServerCertVerifier for Ourselves {
@@ -189,12 +189,6 @@ impl ServerCertVerifier for Ourselves {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         default_provider().signature_verification_algorithms.supported_schemes()
-    }
-}
-
-impl fmt::Debug for Ourselves {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Ourselves")
     }
 }
 

@@ -87,7 +87,7 @@ impl Listener {
         self.sockets.iter().map(|(_, address)| *address).collect()
     }
 
-    /// Serves until `shutdown`; then lets requests in flight end, but not for longer than [`Limits::stop`].
+    /// Serves until `shutdown`; then lets requests in flight end, but not for longer than 5 s.
     pub async fn serve(self, router: Router, access: Arc<Access>, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
         let limits = Arc::new(self.limits);

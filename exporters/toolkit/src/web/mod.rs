@@ -10,7 +10,7 @@
 //! | `access`, `settings`, `files` | the web config file: parse, re-read when it changes, swap |
 //! | `tls`, `tls_settings`, `tls_names`, `client_cert` | its `tls_server_config` on rustls |
 //! | `basic_auth`, `rate_limit` | its `basic_auth_users` and `rate_limit` |
-//! | `landing`, `request`, `request_cap`, `healthcheck` | the `/` page, request ids, the scrape cap, the probe of oneself |
+//! | `landing`, `request`, `healthcheck` | the `/` page, request ids, the probe of oneself |
 //!
 //! Invariants:
 //! - A connection must never wait for its peer without a deadline, and there are never more of them than the cap.
@@ -30,7 +30,6 @@ mod listener;
 mod pace;
 mod rate_limit;
 mod request;
-mod request_cap;
 mod settings;
 mod tls;
 mod tls_names;
@@ -43,4 +42,3 @@ pub use healthcheck::{Transport, healthcheck};
 pub use landing::{Landing, Link, ProbeForm, ProbeParameter, Section, not_found, page, render};
 pub use listener::{BindError, Listener};
 pub use request::RequestId;
-pub use request_cap::RequestCap;

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -64,6 +65,8 @@ impl Default for Limits {
 pub(super) struct Activity {
     started: AtomicU64,
     finished: AtomicU64,
+    /// The stream that waits for the end of a request, to start the rest after it.
+    stream: AtomicWaker,
 }
 
 /// Held while one request is being answered.
@@ -79,7 +82,8 @@ impl Activity {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.finished.fetch_add(1, Ordering::Relaxed);
+        self.0.finished.fetch_add(1, Ordering::Release);
+        self.0.stream.wake();
     }
 }
 
@@ -121,7 +125,7 @@ impl<S> Paced<S> {
 
     /// Whether a request is being answered; starts the rest when the last one has ended.
     fn busy(&mut self) -> bool {
-        let finished = self.activity.finished.load(Ordering::Relaxed);
+        let finished = self.activity.finished.load(Ordering::Acquire);
         if self.activity.started.load(Ordering::Relaxed) != finished {
             return true;
         }
@@ -172,6 +176,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
             }
             return read;
         }
+        this.activity.stream.register(context.waker());
         if this.busy() {
             return Poll::Pending;
         }

@@ -88,6 +88,9 @@ const MAX_LOGGED_PATH: usize = 128;
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
     use axum::body::Body;
     use axum::http::{HeaderValue, Request, Response, StatusCode};
 
@@ -117,6 +120,43 @@ mod tests {
             Response::new(Body::empty())
         });
         assert_eq!(response.await.headers()[X_REQUEST_ID], "abc");
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn one_line_is_logged_without_the_query() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let request = Request::builder()
+            .uri("/probe?target=redis://:canary@host&token=canary")
+            .header("authorization", "Bearer canary")
+            .header(X_REQUEST_ID, "abc");
+        observed(request.body(Body::empty()).unwrap(), async |_| Response::new(Body::empty())).await;
+        let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(logged.lines().count(), 1, "{logged}");
+        for part in ["request_id=\"abc\"", "method=GET", "path=\"/probe\"", "status=200", "duration_seconds="]
+        {
+            assert!(logged.contains(part), "{part} in {logged}");
+        }
+        assert!(!logged.contains("canary"), "{logged}");
     }
 
     #[tokio::test]

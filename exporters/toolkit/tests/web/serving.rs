@@ -165,6 +165,16 @@ async fn the_program_is_told_when_it_is_ill() {
     check(":0", "ADDRESS: port 0 is not known from outside (hint: give a fixed port)").await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_program_is_ill_when_it_does_not_answer() {
+    let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = deaf.local_addr().unwrap().to_string();
+    for transport in [Transport::Plain, Transport::PerhapsTls] {
+        let error = healthcheck(&address, transport).await.unwrap_err();
+        assert_eq!(error, format!("{address} is not healthy: no answer within 3 s"));
+    }
+}
+
 #[tokio::test]
 async fn tls_without_a_client_certificate_says_nothing() {
     let folder = Folder::new();

@@ -53,18 +53,17 @@ impl Folder {
 
     /// Copies a fixture; `@NAME@` in it becomes the file of that name, indented as the mark is.
     pub(crate) fn fixture(&self, fixture: &Path) -> PathBuf {
-        let text = std::fs::read_to_string(fixture).unwrap();
-        let lines = text.lines().map(|line| {
-            let name = line.trim().strip_prefix('@').and_then(|line| line.strip_suffix('@'));
-            let Some(name) = name else {
-                return format!("{line}\n");
-            };
-            let indent = " ".repeat(line.len() - line.trim_start().len());
-            let file = std::fs::read_to_string(self.path(name)).unwrap();
-            file.lines().map(|line| format!("{indent}{line}\n")).collect()
-        });
+        let mut text = String::new();
+        for line in std::fs::read_to_string(fixture).unwrap().lines() {
+            let (indent, mark) = line.split_at(line.len() - line.trim_start().len());
+            let name = mark.strip_prefix('@').and_then(|mark| mark.strip_suffix('@'));
+            let file = name.map(|name| std::fs::read_to_string(self.path(name)).unwrap());
+            for line in file.as_deref().unwrap_or(mark).lines() {
+                text.extend([indent, line, "\n"]);
+            }
+        }
         let name = fixture.file_name().unwrap().to_str().unwrap();
-        self.write(name, lines.collect::<String>())
+        self.write(name, text)
     }
 
     /// A new authority under this name, which may be a client by itself too.
@@ -164,7 +163,7 @@ pub(crate) async fn ask<S>(mut stream: S, path: &str, headers: &[&str]) -> std::
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let headers: String = headers.iter().flat_map(|line| [*line, "\r\n"]).collect();
     let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();

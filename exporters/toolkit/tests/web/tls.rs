@@ -1,6 +1,9 @@
 //! TLS, client certificates of all five policies, versions, HTTP/2.
 
 use rustls::version::{TLS12, TLS13};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::support::{Client, Folder, Served, fixtures, get_plain};
 
@@ -122,4 +125,14 @@ async fn plain_http_on_a_tls_port_is_told_so() {
     let served = Served::pages(&folder.fixture(&fixtures("/tls.good.yml")[0])).await;
     let answer = get_plain(served.address, "/metrics", &[]).await;
     assert_eq!((answer.status, answer.body.as_str()), (400, "this port speaks https, this was plain http"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_peer_is_cut() {
+    let folder = Folder::new();
+    let served = Served::pages(&folder.fixture(&fixtures("/tls.good.yml")[0])).await;
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let started = Instant::now();
+    assert_eq!(stream.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+    assert!((10..12).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
 }

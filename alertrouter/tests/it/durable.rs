@@ -1,0 +1,115 @@
+//! What was answered 200 is delivered, whatever happens to the process.
+
+use std::path::Path;
+
+use kit::http::Client;
+use kit::process::{Folder, Launch, Server, free_port};
+use kit::slack::{BOT_TOKEN, Fault, Slack, Times};
+
+use crate::router::{Router, SOON, firing, payload, resolved};
+
+fn config(slack: &Slack) -> String {
+    format!(
+        "route: {{ receiver: team }}
+receivers:
+  - name: team
+    slack_configs:
+      - {{ app_token: {BOT_TOKEN}, app_url: '{}', channel: '#alerts', send_resolved: true }}
+",
+        slack.api_url()
+    )
+}
+
+/// The real binary, so that it can be killed.
+async fn spawn(folder: &Folder, config: &Path, port: u16) -> Server {
+    Launch::at(Path::new(env!("CARGO_BIN_EXE_alertrouter")), "alertrouter", folder)
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!("--storage.path={}", folder.path().join("data").display()))
+        .start(SOON, || kit::process::accepts(port))
+        .await
+        .unwrap()
+}
+
+async fn post(port: u16, body: &str) -> u16 {
+    let url = format!("http://127.0.0.1:{port}/webhook");
+    Client::new().post(&url, "application/json", body).await.unwrap().status
+}
+
+#[tokio::test]
+async fn kill_9_between_the_answer_and_the_delivery() {
+    let slack = Slack::builder().channel("#alerts").unlimited().start().await.unwrap();
+    slack.down().await;
+    let folder = Folder::new().unwrap();
+    let file = folder.write("alertrouter.yml", config(&slack)).unwrap();
+    let port = free_port().unwrap();
+    for round in 0..5 {
+        let server = spawn(&folder, &file, port).await;
+        let name = format!("Alert{round}");
+        let alert = firing(&format!("host-{round}:6379"));
+        assert_eq!(post(port, &payload(&[("alertname", &name)], &[alert])).await, 200);
+        server.kill9();
+    }
+    slack.up().await.unwrap();
+    let server = spawn(&folder, &file, port).await;
+    for round in 0..5 {
+        let words = format!("Redis host-{round}:6379 is down");
+        slack.wait_for(SOON, |workspace| workspace.find("#alerts", &words).cloned()).await.unwrap();
+    }
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_resolve_finds_its_message_after_a_restart() {
+    let slack = Slack::start().await.unwrap();
+    let router = Router::start(&config(&slack)).await;
+    router.send(&[firing("a:6379")]).await;
+    let words = |words: &'static str| slack.wait_for(SOON, move |w| w.find("#alerts", words).cloned());
+    let first = words("[FIRING:1]").await.unwrap();
+    router
+        .wait_for_metric("alertrouter_deliveries_total{integration=\"slack\",reason=\"delivered\"} 1")
+        .await;
+    let Router { running, folder } = router;
+    running.stop().await;
+    let router = Router::start_in(folder, &config(&slack)).await;
+    router.send(&[firing("a:6379")]).await;
+    router.send(&[resolved("a:6379")]).await;
+    assert_eq!(words("[RESOLVED]").await.unwrap().ts, first.ts);
+    router.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_delivery_in_doubt_is_repeated() {
+    let slack = Slack::builder().channel("#alerts").unlimited().start().await.unwrap();
+    slack.fault(Times::Next(1), Fault::HangAfter);
+    let folder = Folder::new().unwrap();
+    let file = folder.write("alertrouter.yml", config(&slack)).unwrap();
+    let port = free_port().unwrap();
+    let server = spawn(&folder, &file, port).await;
+    assert_eq!(post(port, &payload(&[("alertname", "RedisDown")], &[firing("a:6379")])).await, 200);
+    slack.wait_for(SOON, |workspace| workspace.find("#alerts", "[FIRING:1]").cloned()).await.unwrap();
+    server.kill9();
+    let server = spawn(&folder, &file, port).await;
+    slack.wait_for(SOON, |w| (w.messages("#alerts").len() == 2).then_some(())).await.unwrap();
+    assert_eq!(post(port, &payload(&[("alertname", "RedisDown")], &[resolved("a:6379")])).await, 200);
+    let last =
+        slack.wait_for(SOON, |workspace| workspace.find("#alerts", "[RESOLVED]").cloned()).await.unwrap();
+    assert_eq!(slack.read(|w| w.messages("#alerts").last().map(|m| m.ts.clone())), Some(last.ts));
+    drop(server);
+}
+
+#[tokio::test]
+async fn one_process_per_folder() {
+    let slack = Slack::start().await.unwrap();
+    let router = Router::start(&config(&slack)).await;
+    let file = router.folder.path().join("alertrouter.yml");
+    let second = toolkit::app::App::<alertrouter::Alertrouter>::launch(&[
+        "--web.listen-address=127.0.0.1:0",
+        &format!("--config.file={}", file.display()),
+        &format!("--storage.path={}", router.folder.path().join("data").display()),
+    ])
+    .await;
+    let error = second.err().unwrap().to_string();
+    assert!(error.contains("is used by another alertrouter; hint:"), "{error}");
+    router.running.stop().await;
+}

@@ -1,0 +1,65 @@
+//! The demo without a person: Redis stops, Slack and mail say so; Redis returns, the same message says that.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use kit::slack::Message;
+
+use crate::folder::DemoFolder;
+use crate::ports::Ports;
+use crate::programs::CHANNEL;
+use crate::screen::{line, step};
+use crate::stage::Stage;
+
+/// The alert that a stopped Redis raises.
+const ALERT: &str = "RedisDown";
+
+/// For each thing that is waited for; all of them together take some 20 s on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) async fn run(folder: DemoFolder) -> Result<()> {
+    let folder = folder.begin()?;
+    let stage = Stage::start(Ports::Any, &folder).await?;
+    let played = play(&stage).await;
+    if played.is_err() {
+        line(&format!("the logs are in {}", folder.logs().display()));
+    }
+    stage.stop().await;
+    played
+}
+
+async fn play(stage: &Stage) -> Result<()> {
+    step("Redis stops", stage.redis.stop(), |_| String::new()).await?;
+    let fired = step("Slack message", message(stage), Message::words).await?;
+    step("mail", mail(stage, "FIRING"), String::clone).await?;
+    step("Redis starts again", stage.redis.start_again(), |_| String::new()).await?;
+    let edited = step("Slack message edited", resolved(stage, &fired.ts), Message::words).await?;
+    step("second mail", mail(stage, "RESOLVED"), String::clone).await?;
+    ensure!(edited.edits() > 0, "the message says that it is resolved, but was not edited");
+    let others = stage.slack.read(|workspace| {
+        let first = workspace.messages(CHANNEL).iter().filter(|message| !message.is_reply());
+        first.filter(|message| message.ts != fired.ts).map(Message::words).collect::<Vec<_>>()
+    });
+    ensure!(others.is_empty(), "there are messages that nobody expects: {others:?}");
+    Ok(())
+}
+
+async fn message(stage: &Stage) -> Result<Message> {
+    stage.slack.wait_for(PATIENCE, |workspace| workspace.find(CHANNEL, ALERT).cloned()).await
+}
+
+async fn resolved(stage: &Stage, ts: &str) -> Result<Message> {
+    let message = stage.slack.wait_for(PATIENCE, |workspace| {
+        let message = workspace.messages(CHANNEL).iter().find(|message| message.ts == ts)?;
+        message.words().to_lowercase().contains("resolved").then(|| message.clone())
+    });
+    message.await
+}
+
+async fn mail(stage: &Stage, state: &str) -> Result<String> {
+    let subject = stage.smtp.wait_for(PATIENCE, |post| {
+        let mut subjects = post.mails.iter().map(|mail| mail.subject());
+        subjects.find(|subject| subject.contains(ALERT) && subject.contains(state)).map(str::to_owned)
+    });
+    subject.await
+}

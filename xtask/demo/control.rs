@@ -1,0 +1,148 @@
+//! The demo's own page: the inbox in a frame, links, and buttons that stop Redis and start it again.
+//!
+//! | request | what it does |
+//! |---|---|
+//! | `GET /` | the page |
+//! | `GET /redis` | `up` or `down` |
+//! | `POST /redis/stop`, `POST /redis/start` | stops and starts Redis; a browser is sent back to the page |
+
+use std::convert::Infallible;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, ORIGIN};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use kit::http::Client;
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+
+use crate::folder::DemoFolder;
+use crate::screen::line;
+use crate::watched_redis::WatchedRedis;
+
+/// The running page.
+pub(crate) struct Control {
+    port: u16,
+    serving: AbortHandle,
+}
+
+impl Control {
+    pub(crate) async fn start(
+        port: u16,
+        redis: Arc<WatchedRedis>,
+        inbox: String,
+        links: Vec<(&'static str, String)>,
+    ) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+        let listener = listener.with_context(|| format!("cannot listen on port {port}"))?;
+        let page = Arc::new(Page { redis, html: html(&inbox, &links) });
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let page = Arc::clone(&page);
+                let service = service_fn(move |request| {
+                    let page = Arc::clone(&page);
+                    async move { Ok::<_, Infallible>(page.answer(&request).await) }
+                });
+                // a connection that breaks is the browser's business
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            }
+        });
+        Ok(Self { port, serving: serving.abort_handle() })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port)
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// Asks the demo that runs to `stop` or `start` its Redis.
+pub(crate) async fn ask(folder: &DemoFolder, what: &str) -> Result<()> {
+    const NONE: &str = "no demo is running; hint: start one in another terminal with `cargo xtask demo`";
+    let Some(url) = folder.control_url() else { bail!(NONE) };
+    let answer = Client::new().post(&format!("{url}redis/{what}"), "text/plain", "").await.context(NONE)?;
+    line(answer.ok()?.text().trim_end());
+    line(&format!("watch it at {url}"));
+    Ok(())
+}
+
+struct Page {
+    redis: Arc<WatchedRedis>,
+    html: String,
+}
+
+impl Page {
+    async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        match (request.method(), request.uri().path()) {
+            (&Method::GET, "/") => reply(StatusCode::OK, "text/html; charset=utf-8", &self.html),
+            (&Method::GET, "/redis") => text(StatusCode::OK, if self.redis.runs().await { "up" } else { "down" }),
+            (&Method::POST, "/redis/stop" | "/redis/start") if is_foreign(request.headers()) => {
+                text(StatusCode::FORBIDDEN, "another site's page may not do this")
+            }
+            (&Method::POST, "/redis/stop") => done(
+                request.headers(),
+                self.redis.stop().await,
+                "Redis is stopped; the alert comes in some seconds",
+                "Redis is stopped already",
+            ),
+            (&Method::POST, "/redis/start") => done(
+                request.headers(),
+                self.redis.start_again().await,
+                "Redis runs again; the alert resolves in some seconds",
+                "Redis runs already",
+            ),
+            _ => text(StatusCode::NOT_FOUND, "not found"),
+        }
+    }
+}
+
+/// Whether a page of another origin sent this.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let value = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let own = value(HOST).map(|host| format!("http://{host}"));
+    value(ORIGIN).is_some_and(|origin| Some(origin) != own.as_deref())
+}
+
+fn done(headers: &HeaderMap, changed: Result<bool>, yes: &str, already: &str) -> Response<Full<Bytes>> {
+    let mut response = match changed {
+        Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}")),
+        Ok(true) => text(StatusCode::OK, yes),
+        Ok(false) => text(StatusCode::OK, already),
+    };
+    // browsers say where a form comes from
+    if headers.contains_key(ORIGIN) {
+        *response.status_mut() = StatusCode::SEE_OTHER;
+        response.headers_mut().insert(LOCATION, hyper::header::HeaderValue::from_static("/"));
+    }
+    response
+}
+
+fn text(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
+    reply(status, "text/plain; charset=utf-8", &format!("{body}\n"))
+}
+
+fn reply(status: StatusCode, content_type: &'static str, body: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body.to_owned())));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
+    response
+}
+
+fn html(inbox: &str, links: &[(&str, String)]) -> String {
+    let links: String =
+        links.iter().map(|(name, url)| format!("<a href=\"{url}\" target=\"_blank\">{name}</a>\n")).collect();
+    include_str!("page.html").replace("{{links}}", &links).replace("{{inbox}}", inbox)
+}

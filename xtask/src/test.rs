@@ -1,0 +1,87 @@
+//! `cargo xtask test`: everything that must hold before a commit, and what CI calls.
+//!
+//! Each test and each check counts one; the last line is the counts alone.
+
+use anyhow::Result;
+
+use crate::counts::Counts;
+use crate::demo;
+use crate::machine;
+use crate::promtool;
+use crate::run::Ran;
+use crate::screen::Screen;
+use crate::steps::{Found, Line, Steps};
+use crate::workspace::Workspace;
+
+/// Steps below; the list shows how far it is.
+const STEPS: usize = 9;
+
+/// What is said of a step that needs binaries which could not be built.
+const NOT_BUILT: &str = "the build failed";
+
+/// Runs all of it; tells whether nothing failed.
+pub(crate) fn run(workspace: &Workspace, screen: &Screen) -> Result<bool> {
+    if !machine::prepare(machine::TEST, screen)? {
+        return Ok(false);
+    }
+    let nextest = machine::nextest(workspace, screen)?;
+    let mut steps = Steps::new(screen, STEPS);
+    steps.check("format", workspace.cargo(&["fmt", "--all", "--check"]));
+    let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+    steps.check("clippy", workspace.cargo(&clippy));
+    // all targets, so that features are those of the tests and nothing is built twice
+    let built = steps.check("build", workspace.cargo(&["build", "--workspace", "--all-targets"]));
+    if built {
+        steps.step("tests", |line| tests(workspace, line, nextest));
+        steps.step("doc tests", |line| {
+            let ran = line.watch(workspace.cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]))?;
+            Ok(Found { counts: Counts::of(&ran, Counts::libtest), output: ran.essence(), summary: None })
+        });
+    } else {
+        steps.skip("tests", NOT_BUILT);
+        steps.skip("doc tests", NOT_BUILT);
+    }
+    steps.step("rules", |line| promtool::rules(workspace, line));
+    let mut rustdoc = workspace.cargo(&["doc", "--workspace", "--no-deps", "--lib"]);
+    rustdoc.env("RUSTDOCFLAGS", "--deny warnings");
+    steps.check("rustdoc", rustdoc);
+    if built {
+        steps.check("generated docs", workspace.example("docs", &["check"]));
+        steps.check("demo", demo::command(workspace, &["check"])?);
+    } else {
+        steps.skip("generated docs", NOT_BUILT);
+        steps.skip("demo", NOT_BUILT);
+    }
+    Ok(steps.close())
+}
+
+fn tests(workspace: &Workspace, line: &Line<'_>, nextest: bool) -> Result<Found> {
+    if !nextest {
+        // without the doc tests, which are a step of their own
+        let ran =
+            line.watch(workspace.cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"]))?;
+        return Ok(Found { counts: Counts::of(&ran, Counts::libtest), output: ran.essence(), summary: None });
+    }
+    let command = workspace.cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--color=never"]);
+    let mut passed = 0_u64;
+    let ran = crate::run::run(command, |latest| {
+        passed += u64::from(is_pass(latest));
+        line.note(if passed == 0 { latest.to_owned() } else { format!("{passed} passed") }.as_str());
+    })?;
+    let summary = ran.output.lines().filter(|line| Counts::nextest(line).is_some()).collect::<Vec<_>>().join("\n");
+    Ok(Found {
+        counts: Counts::of(&ran, Counts::nextest),
+        output: failures(&ran),
+        summary: Some(summary).filter(|summary| !summary.is_empty()),
+    })
+}
+
+/// A run's output without the tests that passed.
+fn failures(ran: &Ran) -> String {
+    let kept = ran.output.lines().filter(|line| !is_pass(line));
+    kept.collect::<Vec<_>>().join("\n")
+}
+
+fn is_pass(line: &str) -> bool {
+    line.trim_start().starts_with("PASS [")
+}

@@ -37,7 +37,7 @@ pub struct Suite {
 }
 
 /// All programs.
-pub const PROGRAMS: [Suite; 1] = [
+pub const PROGRAMS: [Suite; 2] = [
     Suite {
         name: "redis-exporter",
         port: 9121,
@@ -46,6 +46,15 @@ pub const PROGRAMS: [Suite; 1] = [
         config: None,
         arguments: &["--redis.addr=redis://127.0.0.1:1"],
         wrong_type: "targets:\n  wrong: type\n",
+    },
+    Suite {
+        name: "alertrouter",
+        port: 10093,
+        env_prefix: "ALERTROUTER",
+        probe_path: None,
+        config: Some("route:\n  receiver: nobody\nreceivers:\n- name: nobody\n"),
+        arguments: &["--storage.path=data"],
+        wrong_type: "route:\n  wrong\nreceivers:\n- name: nobody\n",
     },
 ];
 

@@ -373,7 +373,7 @@ mod tests {
     use super::*;
 
     const POLICY: Policy =
-        Policy { repeat_interval: Duration::from_secs(4 * 3600), ghost_window: Duration::from_secs(330) };
+        Policy { repeat_interval: Duration::from_hours(4), ghost_window: Duration::from_secs(330) };
 
     fn at(seconds: i64) -> Moment {
         Moment(seconds * 1_000_000)
@@ -386,9 +386,10 @@ mod tests {
             None => (word, 1),
         };
         let name = word.bytes().next().unwrap();
-        let (start, end) = match word[2..].split_once(':') {
+        let span = word.get(2..).unwrap();
+        let (start, end) = match span.split_once(':') {
             Some((start, end)) => (start, Some(at(end.parse().unwrap()))),
-            None => (&word[2..], None),
+            None => (span, None),
         };
         let status = if word.as_bytes()[1] == b'+' { Status::Firing } else { Status::Resolved };
         Seen {

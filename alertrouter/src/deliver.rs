@@ -102,7 +102,7 @@ impl Deliverer {
                 lanes.insert(id, due);
             }
         }
-        self.metrics.targets_down.set(targets.down(now));
+        self.metrics.targets_down.set(targets.down());
         let next = [self.store.next_due(now).await?, targets.next(now)].into_iter().flatten().min();
         Ok(next.map_or(LONGEST_SLEEP, |next| next.since(now)).clamp(SHORTEST_SLEEP, LONGEST_SLEEP))
     }
@@ -118,14 +118,10 @@ impl Deliverer {
             Err(error) => (error.id(), None),
         };
         let Some(due) = lanes.remove(&id) else { return };
-        let health = match health {
-            Some(health) => health,
-            None => {
-                self.panicked(&due).await;
-                Health::Unknown
-            }
-        };
-        targets.ended(&due.target, health, self.now());
+        if health.is_none() {
+            self.panicked(&due).await;
+        }
+        targets.ended(&due.target, health.unwrap_or(Health::Unknown), self.now());
     }
 
     /// A mistake of ours in one lane: it is tried again later like any failure, and costs nobody else anything.
@@ -170,4 +166,4 @@ const STOP: Duration = Duration::from_secs(5);
 const SHORTEST_SLEEP: Duration = Duration::from_millis(2);
 
 /// Pause of a lane whose delivery panicked.
-const AFTER_PANIC: Duration = Duration::from_secs(60);
+const AFTER_PANIC: Duration = Duration::from_mins(1);

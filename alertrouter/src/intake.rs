@@ -93,9 +93,20 @@ impl Intake {
             }
         };
         let started = Instant::now();
-        let answer = tokio::time::timeout(ANSWER, intake.take(body, encoded)).await;
+        let taking = intake.clone();
+        // apart from this request: a sender that gives up must not cancel the work, nor free its memory too early
+        let work = tokio::spawn(async move {
+            let answer = taking.take(body, encoded).await;
+            drop(memory);
+            answer
+        });
+        let answer = tokio::time::timeout(ANSWER, work).await;
         intake.metrics.intake.observe(started.elapsed().as_secs_f64());
-        answer.unwrap_or_else(|_| intake.unavailable("slow", "the disk takes too long"))
+        match answer {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_panic)) => intake.unavailable("internal", "the request could not be handled"),
+            Err(_) => intake.unavailable("slow", "the disk takes too long"),
+        }
     }
 
     async fn take(&self, body: Vec<u8>, encoded: bool) -> Response {

@@ -200,7 +200,7 @@ impl Program for Alertrouter {
 }
 
 /// How often old rows are looked for.
-const HOUSEKEEPING: Duration = Duration::from_secs(60);
+const HOUSEKEEPING: Duration = Duration::from_mins(1);
 
 /// How often a store that failed is tried again, so that it recovers without traffic.
 const PROBE: Duration = Duration::from_secs(1);

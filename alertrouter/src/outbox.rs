@@ -84,7 +84,7 @@ pub fn delivery_id(view: &View, told: &Told<'_>) -> String {
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Longest pause: a target that comes back is used again within minutes.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// How long to wait after this many failures: doubling, with a jitter of a quarter either way, so that the lanes of
 /// a target that comes back do not come all at once. `seed` differs by lane.
@@ -141,99 +141,55 @@ mod tests {
         }
     }
 
-    fn sent(firing: u32, episode: i64, revision: i64) -> Option<Sent> {
-        Some(Sent { key: 1, firing, episode, revision })
+    fn sent(firing: u32, episode: i64, revision: i64) -> Sent {
+        Sent { key: 1, firing, episode, revision }
+    }
+
+    /// (what, what was sent, alerts, send_resolved, edits) → how many are shown, and how.
+    fn check(
+        what: &str,
+        (episode, sent): (i64, Option<Sent>),
+        alerts: Vec<LiveAlert>,
+        (send_resolved, edits): (bool, bool),
+        expected: (usize, Option<Action>),
+    ) {
+        let view = view(episode, sent, alerts);
+        let told = told(&view, send_resolved, edits);
+        assert_eq!((told.alerts.len(), plan(&view, &told, send_resolved, edits)), expected, "{what}");
     }
 
     #[test]
-    fn plans() {
+    fn within_an_episode() {
         use Action::{Edit, Post};
         use Status::{Firing, Resolved};
-        for (what, view, send_resolved, edits, shown, expected) in [
-            ("first", view(1, None, vec![alert(1, Firing, 1, 1)]), true, true, 1, Some(Post)),
-            (
-                "fired and over before it was told",
-                view(1, None, vec![alert(1, Resolved, 1, 1)]),
-                false,
-                true,
-                1,
-                Some(Post),
-            ),
-            (
-                "more",
-                view(1, sent(1, 1, 1), vec![alert(1, Firing, 1, 1), alert(2, Firing, 1, 2)]),
-                false,
-                true,
-                2,
-                Some(Edit),
-            ),
-            (
-                "more, without edits",
-                view(1, sent(1, 1, 1), vec![alert(2, Firing, 1, 2)]),
-                false,
-                false,
-                1,
-                Some(Post),
-            ),
-            ("over", view(1, sent(1, 1, 1), vec![alert(1, Resolved, 1, 1)]), true, true, 1, Some(Edit)),
-            (
-                "over, not wanted",
-                view(1, sent(1, 1, 1), vec![alert(1, Resolved, 1, 1)]),
-                false,
-                true,
-                0,
-                None,
-            ),
-            (
-                "anew after the end was told",
-                view(2, sent(0, 1, 2), vec![alert(1, Firing, 2, 3)]),
-                true,
-                true,
-                1,
-                Some(Post),
-            ),
-            (
-                "anew, end not told yet",
-                view(2, sent(1, 1, 1), vec![alert(1, Firing, 2, 3)]),
-                true,
-                true,
-                1,
-                Some(Edit),
-            ),
-            (
-                "anew, end never told",
-                view(2, sent(1, 1, 1), vec![alert(1, Firing, 2, 3)]),
-                false,
-                true,
-                1,
-                Some(Post),
-            ),
-            (
-                "a ghost that stayed",
-                view(1, sent(0, 1, 2), vec![alert(1, Firing, 1, 1)]),
-                true,
-                true,
-                1,
-                Some(Post),
-            ),
-            (
-                "a short episode untold",
-                view(2, sent(0, 1, 2), vec![alert(1, Resolved, 2, 3)]),
-                false,
-                true,
-                1,
-                Some(Post),
-            ),
-        ] {
-            let told = told(&view, send_resolved, edits);
-            assert_eq!(told.alerts.len(), shown, "{what}");
-            assert_eq!(plan(&view, &told, send_resolved, edits), expected, "{what}");
-        }
+        let one = || alert(1, Firing, 1, 1);
+        let over = || alert(1, Resolved, 1, 1);
+        let two = || alert(2, Firing, 1, 2);
+        let told = || (1, Some(sent(1, 1, 1)));
+        check("first", (1, None), vec![one()], (true, true), (1, Some(Post)));
+        check("over before it was told", (1, None), vec![over()], (false, true), (1, Some(Post)));
+        check("more", told(), vec![one(), two()], (false, true), (2, Some(Edit)));
+        check("more, no edits", told(), vec![two()], (false, false), (1, Some(Post)));
+        check("over", told(), vec![over()], (true, true), (1, Some(Edit)));
+        check("over, not wanted", told(), vec![over()], (false, true), (0, None));
+        check("a ghost that stayed", (1, Some(sent(0, 1, 2))), vec![one()], (true, true), (1, Some(Post)));
+    }
+
+    #[test]
+    fn from_one_episode_to_the_next() {
+        use Action::{Edit, Post};
+        use Status::{Firing, Resolved};
+        let anew = || vec![alert(1, Firing, 2, 3)];
+        let short = || vec![alert(1, Resolved, 2, 3)];
+        check("end told", (2, Some(sent(0, 1, 2))), anew(), (true, true), (1, Some(Post)));
+        check("end not told yet", (2, Some(sent(1, 1, 1))), anew(), (true, true), (1, Some(Edit)));
+        check("end never told", (2, Some(sent(1, 1, 1))), anew(), (false, true), (1, Some(Post)));
+        check("over before it was told", (2, Some(sent(0, 1, 2))), short(), (false, true), (1, Some(Post)));
     }
 
     #[test]
     fn the_same_is_not_told_twice() {
-        let mut view = view(1, sent(1, 1, 1), vec![alert(1, Status::Firing, 1, 1)]);
+        let mut view = view(1, Some(sent(1, 1, 1)), vec![alert(1, Status::Firing, 1, 1)]);
         let key = told(&view, true, false).sent.key;
         view.sent = Some(Sent { key, firing: 1, episode: 1, revision: 1 });
         assert_eq!(plan(&view, &told(&view, true, false), true, false), None);

@@ -236,7 +236,7 @@ impl<'de> Visitor<'de> for PayloadKeys {
                 "notification_reason" => payload.notification_reason = text(&mut map)?,
                 "truncatedAlerts" => payload.truncated_alerts = number(&map.next_value()?),
                 "alerts" => {
-                    payload.alerts = Some(map.next_value::<Option<Vec<RawAlert>>>()?.unwrap_or_default())
+                    payload.alerts = Some(map.next_value::<Option<Vec<RawAlert>>>()?.unwrap_or_default());
                 }
                 "status" | "commonLabels" | "commonAnnotations" | "routeLabels" | "groupKey" => {
                     map.next_value::<IgnoredAny>()?;
@@ -304,12 +304,12 @@ impl RawAlert {
         if self.unknown_keys > 0 {
             oddities.push(Oddity::UnknownKey);
         }
-        let mut time = |text: &str| match read_time(text) {
-            Ok(time) => time,
-            Err(()) => {
+        let mut time = |text: &str| {
+            let time = read_time(text);
+            if time.is_err() {
                 oddities.push(Oddity::BadTime);
-                None
             }
+            time.unwrap_or(None)
         };
         let starts_at = time(&self.starts_at);
         let ends_at = time(&self.ends_at);

@@ -80,8 +80,8 @@ pub struct Step {
 
 /// Alertmanager's defaults.
 const GROUP_WAIT: Duration = Duration::from_secs(30);
-const GROUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
-const REPEAT_INTERVAL: Duration = Duration::from_secs(4 * 3600);
+const GROUP_INTERVAL: Duration = Duration::from_mins(5);
+const REPEAT_INTERVAL: Duration = Duration::from_hours(4);
 
 impl Route {
     /// Builds the tree. The root's receiver is empty when it has none; the configuration refuses that before.
@@ -211,12 +211,12 @@ mod tests {
         }
     }
 
-    fn minutes(count: u64) -> Option<Duration> {
-        Some(Duration::from_secs(count * 60))
+    fn minutes(count: u64) -> Duration {
+        Duration::from_mins(count)
     }
 
-    fn by(names: &[&str]) -> Option<GroupBy> {
-        Some(GroupBy::Labels(names.iter().map(|&name| name.to_owned()).collect()))
+    fn by(names: &[&str]) -> GroupBy {
+        GroupBy::Labels(names.iter().map(|&name| name.to_owned()).collect())
     }
 
     /// Alertmanager's own tree of cases (research 3.7, R1, and its variant with `matchers`, R2).
@@ -234,33 +234,33 @@ mod tests {
                             ..node("notify-testing", first_child, vec![])
                         },
                         Node {
-                            group_wait: minutes(1),
+                            group_wait: Some(minutes(1)),
                             goes_on: true,
                             ..node("notify-productionA", "env=production", vec![])
                         },
                         Node {
-                            group_interval: minutes(5),
-                            repeat_interval: minutes(60),
+                            group_interval: Some(minutes(5)),
+                            repeat_interval: Some(minutes(60)),
                             group_wait: Some(Duration::from_secs(30)),
-                            group_by: by(&["job"]),
+                            group_by: Some(by(&["job"])),
                             ..node("notify-productionB", "env=~\"produ.*\",job=~\".*\"", vec![])
                         },
                     ],
                 ),
                 Node {
-                    group_by: by(&["foo", "bar"]),
-                    group_wait: minutes(2),
+                    group_by: Some(by(&["foo", "bar"])),
+                    group_wait: Some(minutes(2)),
                     ..node("notify-BC", "owner=~\"team-(B|C)\"", vec![])
                 },
                 Node {
-                    group_by: by(&["role"]),
+                    group_by: Some(by(&["role"])),
                     ..node(
                         "",
                         "group_by=role",
                         vec![node(
                             "notify-testing",
                             "env=testing",
-                            vec![Node { group_wait: minutes(2), ..node("", "wait=long", vec![]) }],
+                            vec![Node { group_wait: Some(minutes(2)), ..node("", "wait=long", vec![]) }],
                         )],
                     )
                 },
@@ -333,7 +333,7 @@ mod tests {
         assert_eq!(keys.get(5), Some(&r#"{}/{owner=~"team-(B|C)"}"#));
         assert_eq!(keys.get(8), Some(&r#"{}/{group_by="role"}/{env="testing"}/{wait="long"}"#));
         let group_by: Vec<&GroupBy> = tree.walk().into_iter().map(|route| &route.group_by).collect();
-        assert_eq!(group_by.get(8).map(|g| (*g).clone()), by(&["role"]));
+        assert_eq!(group_by.get(8), Some(&&by(&["role"])));
         assert_eq!(group_by.first(), Some(&&GroupBy::Sender));
     }
 }

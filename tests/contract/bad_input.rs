@@ -12,11 +12,8 @@ async fn check(program: &Suite, folder: &Folder, more: &[String], expected: &[&s
     let mut arguments = program.arguments(folder, port).unwrap();
     arguments.extend_from_slice(more);
     let output = program.run(folder, &arguments).await.unwrap();
-    let shown = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let shown =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{} {more:?}: {shown}", program.name);
     for text in expected {
         assert!(shown.contains(text), "{} {more:?}: `{text}` is missing in: {shown}", program.name);

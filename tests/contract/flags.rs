@@ -63,7 +63,11 @@ async fn bad_flags_end_with_2_and_one_clear_sentence() {
         ] {
             let (code, out, err) = run(program, arguments).await;
             assert_eq!((code, out.as_str()), (Some(2), ""), "{} {arguments:?}", program.name);
-            assert!(err.starts_with("error: ") && err.contains(cause), "{} {arguments:?}: {err}", program.name);
+            assert!(
+                err.starts_with("error: ") && err.contains(cause),
+                "{} {arguments:?}: {err}",
+                program.name
+            );
         }
     }
 }

@@ -44,7 +44,11 @@ async fn tls_and_passwords() {
         assert_eq!(get(client().basic_auth("ada", "wrong"), "/metrics").await.status, 401);
         assert_eq!(get(client().basic_auth("bob", "watchfire"), "/metrics").await.status, 401);
         assert_eq!(get(client().basic_auth("ada", "watchfire"), "/metrics").await.status, 200);
-        assert_eq!(get(client(), "/-/healthy").await.status, 200, "container health checks know only the hash");
+        assert_eq!(
+            get(client(), "/-/healthy").await.status,
+            200,
+            "container health checks know only the hash"
+        );
         let plain = http_get(&format!("http://localhost:{}/metrics", started.port), &[]).await.unwrap();
         assert_eq!(plain.status, 400, "plain HTTP on a TLS port is told so");
 

@@ -105,17 +105,17 @@ async fn redis_stops_and_returns() {
         .await
         .unwrap();
 
-    let up = |value: f64| move |samples: &[kit::prometheus::Sample]| {
-        samples.first().filter(|sample| (sample.value - value).abs() < f64::EPSILON).map(drop)
+    let up = |value: f64| {
+        move |samples: &[kit::prometheus::Sample]| {
+            samples.first().filter(|sample| (sample.value - value).abs() < f64::EPSILON).map(drop)
+        }
     };
     prometheus.wait_for(PATIENCE, "redis_up", up(1.0)).await.unwrap();
     redis.stop().await.unwrap();
     prometheus.wait_for(PATIENCE, "redis_up", up(0.0)).await.unwrap();
 
-    let firing = slack
-        .wait_for(PATIENCE, |workspace| workspace.find("#alerts", "RedisDown").cloned())
-        .await
-        .unwrap();
+    let firing =
+        slack.wait_for(PATIENCE, |workspace| workspace.find("#alerts", "RedisDown").cloned()).await.unwrap();
     assert!(firing.says("firing") || firing.says("FIRING"), "{}", firing.words());
     let mail = smtp
         .wait_for(PATIENCE, |post| post.mails.iter().find(|mail| mail.says("RedisDown")).cloned())

@@ -39,7 +39,8 @@ const VISIBLE: [&str; 13] = [
 
 #[test]
 fn dependencies_point_one_way() {
-    let members: BTreeSet<&str> = ["toolkit", "redis-exporter", "alertrouter", "kit", "tests", "xtask"].into();
+    let members: BTreeSet<&str> =
+        ["toolkit", "redis-exporter", "alertrouter", "kit", "tests", "xtask"].into();
     let manifests = files("Cargo.toml");
     for manifest in manifests.iter().filter(|manifest| manifest.path != "Cargo.toml") {
         let (_, allowed) = ALLOWED
@@ -76,7 +77,9 @@ fn the_toolkit_names_no_program() {
 #[test]
 fn crates_that_may_be_replaced_are_named_in_one_file() {
     for (name, folder, only) in NAMED_ONCE {
-        for source in files(".rs").iter().filter(|source| source.path.starts_with(folder) && source.path != only) {
+        for source in
+            files(".rs").iter().filter(|source| source.path.starts_with(folder) && source.path != only)
+        {
             for (number, line) in source.text.lines().enumerate() {
                 let code = line.split("//").next().unwrap_or_default();
                 let named = code.match_indices(name).any(|(at, _)| {
@@ -84,6 +87,34 @@ fn crates_that_may_be_replaced_are_named_in_one_file() {
                     !before.is_some_and(|character| character.is_alphanumeric() || "_:".contains(character))
                 });
                 assert!(!named, "{}:{}: only {only} may name `{name}`", source.path, number + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_dependency_is_used() {
+    let sources = files(".rs");
+    for manifest in files("Cargo.toml").iter().filter(|manifest| manifest.path != "Cargo.toml") {
+        let folder = manifest.path.trim_end_matches("Cargo.toml");
+        let mut section = "";
+        for line in manifest.text.lines() {
+            if line.starts_with('[') {
+                section = line;
+            } else if matches!(section, "[dependencies]" | "[dev-dependencies]") && !line.starts_with('#') {
+                let name = line.split(['.', ' ', '=']).next().unwrap_or_default().replace('-', "_");
+                let is_used = |source: &&crate::tree::Source| {
+                    let code =
+                        section == "[dev-dependencies]" || source.path.starts_with(&format!("{folder}src/"));
+                    source.path.starts_with(folder)
+                        && (code || folder == "tests/")
+                        && source.text.contains(&name)
+                };
+                assert!(
+                    name.is_empty() || sources.iter().any(|source| is_used(&source)),
+                    "{}: {name}",
+                    manifest.path
+                );
             }
         }
     }
@@ -103,7 +134,11 @@ fn the_root_shows_only_what_it_should() {
 fn every_dependency_has_its_reason_and_every_crate_the_lints() {
     for manifest in files("Cargo.toml") {
         if manifest.path != "Cargo.toml" {
-            assert!(manifest.text.contains("[lints]\nworkspace = true"), "{}: inherit the lints", manifest.path);
+            assert!(
+                manifest.text.contains("[lints]\nworkspace = true"),
+                "{}: inherit the lints",
+                manifest.path
+            );
             continue;
         }
         let dependencies = manifest.text.split("[workspace.dependencies]").nth(1).unwrap_or_default();

@@ -18,7 +18,10 @@ fn no_function_is_too_long() {
     for source in files(".rs") {
         for (name, line, lines) in functions(&source.text) {
             let path = &source.path;
-            assert!(lines <= LONGEST_FUNCTION, "{path}:{line}: `{name}` has {lines} lines, at most {LONGEST_FUNCTION}");
+            assert!(
+                lines <= LONGEST_FUNCTION,
+                "{path}:{line}: `{name}` has {lines} lines, at most {LONGEST_FUNCTION}"
+            );
         }
     }
 }
@@ -33,7 +36,8 @@ fn every_file_begins_with_what_it_is_for() {
 #[test]
 fn no_leftovers() {
     // put together here, so that this file does not hold them
-    let words = ["TO".to_owned() + "DO", "FIX".to_owned() + "ME", "XX".to_owned() + "X", "#[ig".to_owned() + "nore"];
+    let words =
+        ["TO".to_owned() + "DO", "FIX".to_owned() + "ME", "XX".to_owned() + "X", "#[ig".to_owned() + "nore"];
     for source in files(".rs") {
         for (number, line) in source.text.lines().enumerate() {
             for word in &words {
@@ -52,7 +56,8 @@ fn functions(text: &str) -> Vec<(String, usize, usize)> {
         let code = line.trim_start();
         let indent = line.len() - code.len();
         let Some(name) = function_name(code) else { continue };
-        let closes = |line: &&str| line.len() > indent && line.trim_end() == format!("{}}}", " ".repeat(indent));
+        let closes =
+            |line: &&str| line.len() > indent && line.trim_end() == format!("{}}}", " ".repeat(indent));
         if code.ends_with('}') || code.ends_with(';') {
             continue;
         }

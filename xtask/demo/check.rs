@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use kit::slack::Message;
+use kit::smtp::Mail;
 
 use crate::folder::DemoFolder;
 use crate::ports::Ports;
@@ -15,11 +16,11 @@ use crate::stage::Stage;
 const ALERT: &str = "RedisDown";
 
 /// For each thing that is waited for; all of them together take some 20 s on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(folder: DemoFolder) -> Result<()> {
     let folder = folder.begin()?;
-    let stage = Stage::start(Ports::Any, &folder).await?;
+    let stage = Box::pin(Stage::start(Ports::Any, &folder)).await?;
     let played = play(&stage).await;
     if played.is_err() {
         line(&format!("the logs are in {}", folder.logs().display()));
@@ -30,10 +31,10 @@ pub(crate) async fn run(folder: DemoFolder) -> Result<()> {
 
 async fn play(stage: &Stage) -> Result<()> {
     step("Redis stops", stage.redis.stop(), |_| String::new()).await?;
-    let fired = step("Slack message", message(stage), Message::words).await?;
+    let fired = step("Slack message", message(stage), first_line).await?;
     step("mail", mail(stage, "FIRING"), String::clone).await?;
     step("Redis starts again", stage.redis.start_again(), |_| String::new()).await?;
-    let edited = step("Slack message edited", resolved(stage, &fired.ts), Message::words).await?;
+    let edited = step("Slack message edited", resolved(stage, &fired.ts), first_line).await?;
     step("second mail", mail(stage, "RESOLVED"), String::clone).await?;
     ensure!(edited.edits() > 0, "the message says that it is resolved, but was not edited");
     let others = stage.slack.read(|workspace| {
@@ -42,6 +43,10 @@ async fn play(stage: &Stage) -> Result<()> {
     });
     ensure!(others.is_empty(), "there are messages that nobody expects: {others:?}");
     Ok(())
+}
+
+fn first_line(message: &Message) -> String {
+    message.words().lines().next().unwrap_or_default().to_owned()
 }
 
 async fn message(stage: &Stage) -> Result<Message> {
@@ -58,7 +63,7 @@ async fn resolved(stage: &Stage, ts: &str) -> Result<Message> {
 
 async fn mail(stage: &Stage, state: &str) -> Result<String> {
     let subject = stage.smtp.wait_for(PATIENCE, |post| {
-        let mut subjects = post.mails.iter().map(|mail| mail.subject());
+        let mut subjects = post.mails.iter().map(Mail::subject);
         subjects.find(|subject| subject.contains(ALERT) && subject.contains(state)).map(str::to_owned)
     });
     subject.await

@@ -4,10 +4,13 @@
 //! |---|---|
 //! | `GET /` | the page |
 //! | `GET /redis` | `up` or `down` |
+//! | `GET /runbooks/NAME.md` | the runbook that a message links to |
+//! | `GET /d/…` | what stands in the place of Grafana, to whose dashboards messages link |
 //! | `POST /redis/stop`, `POST /redis/start` | stops and starts Redis; a browser is sent back to the page |
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -20,7 +23,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use kit::http::Client;
 use tokio::net::TcpListener;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, spawn_local};
 
 use crate::folder::DemoFolder;
 use crate::screen::line;
@@ -42,7 +45,7 @@ impl Control {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
         let listener = listener.with_context(|| format!("cannot listen on port {port}"))?;
         let page = Arc::new(Page { redis, html: html(&inbox, &links) });
-        let serving = tokio::spawn(async move {
+        let serving = spawn_local(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let page = Arc::clone(&page);
                 let service = service_fn(move |request| {
@@ -50,7 +53,7 @@ impl Control {
                     async move { Ok::<_, Infallible>(page.answer(&request).await) }
                 });
                 // a connection that breaks is the browser's business
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                spawn_local(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
         Ok(Self { port, serving: serving.abort_handle() })
@@ -77,6 +80,10 @@ pub(crate) async fn ask(folder: &DemoFolder, what: &str) -> Result<()> {
     Ok(())
 }
 
+/// Said where a message links to a dashboard.
+const NO_GRAFANA: &str = "here Grafana would show the dashboard; it is not part of this demo.\n\
+                          hint: `docker compose up` starts the suite with Grafana, see dashboards/";
+
 struct Page {
     redis: Arc<WatchedRedis>,
     html: String,
@@ -86,14 +93,18 @@ impl Page {
     async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/") => reply(StatusCode::OK, "text/html; charset=utf-8", &self.html),
-            (&Method::GET, "/redis") => text(StatusCode::OK, if self.redis.runs().await { "up" } else { "down" }),
+            (&Method::GET, "/redis") => {
+                text(StatusCode::OK, if self.redis.runs().await { "up" } else { "down" })
+            }
+            (&Method::GET, path) if path.starts_with("/runbooks/") => runbook(path),
+            (&Method::GET, path) if path.starts_with("/d/") => text(StatusCode::OK, NO_GRAFANA),
             (&Method::POST, "/redis/stop" | "/redis/start") if is_foreign(request.headers()) => {
                 text(StatusCode::FORBIDDEN, "another site's page may not do this")
             }
             (&Method::POST, "/redis/stop") => done(
                 request.headers(),
                 self.redis.stop().await,
-                "Redis is stopped; the alert comes in some seconds",
+                "Redis is stopped; the alert comes in some ten seconds",
                 "Redis is stopped already",
             ),
             (&Method::POST, "/redis/start") => done(
@@ -104,6 +115,17 @@ impl Page {
             ),
             _ => text(StatusCode::NOT_FOUND, "not found"),
         }
+    }
+}
+
+/// A file of rules/runbooks/; the name may not lead elsewhere.
+fn runbook(path: &str) -> Response<Full<Bytes>> {
+    let name = path.trim_start_matches("/runbooks/").trim_end_matches(".md");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules/runbooks");
+    let plain = name.chars().all(|letter| letter.is_ascii_alphanumeric());
+    match std::fs::read_to_string(folder.join(format!("{name}.md"))) {
+        Ok(runbook) if plain => text(StatusCode::OK, &runbook),
+        _ => text(StatusCode::NOT_FOUND, "there is no such runbook"),
     }
 }
 
@@ -142,7 +164,7 @@ fn reply(status: StatusCode, content_type: &'static str, body: &str) -> Response
 }
 
 fn html(inbox: &str, links: &[(&str, String)]) -> String {
-    let links: String =
-        links.iter().map(|(name, url)| format!("<a href=\"{url}\" target=\"_blank\">{name}</a>\n")).collect();
-    include_str!("page.html").replace("{{links}}", &links).replace("{{inbox}}", inbox)
+    let link = |(name, url): &(&str, String)| format!("<a href=\"{url}\" target=\"_blank\">{name}</a>");
+    let links: Vec<String> = links.iter().map(link).collect();
+    include_str!("page.html").replace("{{links}}", &links.join("\n")).replace("{{inbox}}", inbox)
 }

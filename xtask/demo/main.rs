@@ -11,6 +11,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use tokio::task::LocalSet;
 
 use crate::folder::DemoFolder;
 
@@ -37,8 +38,12 @@ fn main() -> ExitCode {
     }
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn run(arguments: &[&str]) -> Result<()> {
+    LocalSet::new().run_until(act(arguments)).await
+}
+
+async fn act(arguments: &[&str]) -> Result<()> {
     let folder = DemoFolder::find()?;
     match arguments {
         ["stay"] => stay::run(folder).await,

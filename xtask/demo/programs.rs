@@ -82,7 +82,7 @@ receivers:
 }
 
 /// Alertmanager, sending all but the alert that always fires to the router, at the pace of a demo.
-pub(crate) async fn alertmanager(router_url: &str, port: u16) -> Result<Program> {
+pub(crate) async fn alertmanager(router: &Program, port: u16) -> Result<Program> {
     let folder = Folder::new()?;
     let config = format!(
         "route:
@@ -98,9 +98,10 @@ receivers:
 - name: nobody
 - name: alertrouter
   webhook_configs:
-  - url: {router_url}/webhook
+  - url: {}/webhook
     send_resolved: true
-"
+",
+        router.url()
     );
     folder.write("alertmanager.yml", config)?;
     let launch = Launch::new(&ALERTMANAGER, &folder)?

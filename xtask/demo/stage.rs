@@ -11,6 +11,7 @@ use kit::inbox::Inbox;
 use kit::prometheus::Prometheus;
 use kit::slack::Slack;
 use kit::smtp::Smtp;
+use serde_json::json;
 
 use crate::control::Control;
 use crate::folder::Running;
@@ -22,8 +23,9 @@ use crate::watched_redis::WatchedRedis;
 /// How often Prometheus scrapes and evaluates here; once a minute is usual elsewhere.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The `for:` of every rule here. The rules are those of rules/ and nothing else in them is changed.
-const PENDING: Duration = Duration::from_secs(3);
+/// The `for:` of every rule here. The rules are those of rules/ and nothing else in them is changed. Not less: Prometheus
+/// makes its first scrape five to six seconds after its start, and until then Redis counts as absent.
+const PENDING: Duration = Duration::from_secs(7);
 
 /// How long the first scrapes may take on a busy machine.
 const FIRST_SCRAPE: Duration = Duration::from_secs(30);
@@ -47,17 +49,20 @@ impl Stage {
         let redis = step("Redis", WatchedRedis::start(), |redis| redis.url().to_owned()).await?;
         let redis = Arc::new(redis);
         let slack = Slack::builder().channel(CHANNEL).unlimited().start();
-        let slack = Arc::new(step("Slack double", slack, |slack| slack.api_url()).await?);
+        let slack = Arc::new(step("Slack double", slack, Slack::api_url).await?);
         let smtp = Smtp::start();
         let smtp = Arc::new(step("mail double", smtp, |smtp| format!("smtp://{}", smtp.address())).await?);
         let exporter = programs::redis_exporter(redis.url(), ports.choose(9121)?);
         let exporter = step("redis-exporter", exporter, Program::url).await?;
         let router = programs::alertrouter(&slack, &smtp, ports.choose(10093)?);
         let router = step("alertrouter", router, Program::url).await?;
-        let alertmanager = programs::alertmanager(&router.url(), ports.choose(9093)?);
+        let alertmanager = programs::alertmanager(&router, ports.choose(9093)?);
         let alertmanager = step("Alertmanager", alertmanager, Program::url).await?;
-        let prometheus = prometheus(ports.choose(9090)?, &exporter, &router, &alertmanager);
-        let prometheus = step("Prometheus", prometheus, Prometheus::url).await?;
+        let page_port = ports.choose(8025)?;
+        let watched =
+            Watched { redis: &redis, exporter: &exporter, router: &router, alertmanager: &alertmanager };
+        let prometheus = watched.by_prometheus(ports.choose(9090)?, page_port);
+        let prometheus = step("Prometheus", Box::pin(prometheus), Prometheus::url).await?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.choose(8026)?));
         let inbox = Inbox::start(Arc::clone(&slack), Arc::clone(&smtp), address);
         let inbox = step("inbox", inbox, Inbox::url).await?;
@@ -68,7 +73,7 @@ impl Stage {
             ("redis-exporter", exporter.url()),
             ("alertrouter", router.url()),
         ];
-        let control = Control::start(ports.choose(8025)?, Arc::clone(&redis), inbox.url(), links);
+        let control = Control::start(page_port, Arc::clone(&redis), inbox.url(), links);
         let control = step("demo page", control, Control::url).await?;
         folder.keep_logs()?;
         let scraped = step("first scrape", first_scrape(&prometheus), |up| format!("redis_up {up}"));
@@ -85,28 +90,43 @@ impl Stage {
     }
 }
 
-async fn prometheus(
-    port: u16,
-    exporter: &Program,
-    router: &Program,
-    alertmanager: &Program,
-) -> Result<Prometheus> {
-    let address = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let target = |port: u16| address(port).to_string();
-    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules");
-    Prometheus::builder()
-        .scrape("redis", &[&target(exporter.port)])
-        .scrape("alertrouter", &[&target(router.port)])
-        .scrape("alertmanager", &[&target(alertmanager.port)])
-        .scrape("prometheus", &[&target(port)])
-        .hurried_rules(&rules.join("redis.rules.yml"), PENDING)?
-        .hurried_rules(&rules.join("watchfire.rules.yml"), PENDING)?
-        .alertmanager(address(alertmanager.port))
-        .interval(INTERVAL)
-        .flag(&format!("--web.external-url=http://127.0.0.1:{port}"))
-        .port(port)
-        .start()
-        .await
+/// What Prometheus scrapes, and whom it tells.
+struct Watched<'a> {
+    redis: &'a WatchedRedis,
+    exporter: &'a Program,
+    router: &'a Program,
+    alertmanager: &'a Program,
+}
+
+impl Watched<'_> {
+    async fn by_prometheus(&self, port: u16, page_port: u16) -> Result<Prometheus> {
+        let address = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let target = |port: u16| address(port).to_string();
+        let redis = json!({
+            "job_name": "redis",
+            // the alert shall name Redis, not the exporter
+            "static_configs": [{
+                "targets": [target(self.exporter.port)],
+                "labels": { "instance": self.redis.url().trim_start_matches("redis://") },
+            }],
+        });
+        let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules");
+        Prometheus::builder()
+            .job(redis)
+            .scrape("alertrouter", &[&target(self.router.port)])
+            .scrape("alertmanager", &[&target(self.alertmanager.port)])
+            .scrape("prometheus", &[&target(port)])
+            .hurried_rules(&rules.join("redis.rules.yml"), PENDING)?
+            .hurried_rules(&rules.join("watchfire.rules.yml"), PENDING)?
+            .external_label("runbooks_url", &format!("http://{}/runbooks", address(page_port)))
+            .external_label("grafana_url", &format!("http://{}", address(page_port)))
+            .alertmanager(address(self.alertmanager.port))
+            .interval(INTERVAL)
+            .flag(&format!("--web.external-url=http://{}", address(port)))
+            .port(port)
+            .start()
+            .await
+    }
 }
 
 /// Waits until Prometheus has seen Redis through the exporter.

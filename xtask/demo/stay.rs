@@ -24,7 +24,7 @@ pub(crate) async fn run(folder: DemoFolder) -> Result<()> {
     };
     line("");
     let stage = tokio::select! {
-        stage = Stage::start(Ports::Friendly, &folder) => stage?,
+        stage = Box::pin(Stage::start(Ports::Friendly, &folder)) => stage?,
         () = told() => return Ok(()),
     };
     folder.announce(&stage.control.url())?;
@@ -54,7 +54,7 @@ fn invite(stage: &Stage, logs: &str) {
     for (name, url, what) in rows {
         line(&format!("  {name:15} {}  {}", paint("1", &format!("{url:36}")), paint("2", what)));
     }
-    line("\ntry, in another terminal (the alert comes after some seconds)");
+    line("\ntry, in another terminal (the alert comes after some ten seconds)");
     line("  cargo xtask demo --break redis");
     line("  cargo xtask demo --restore redis");
     line(&format!("\nlogs are in {logs}"));

@@ -47,7 +47,8 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Installs what is missing. Without root it says the one command that does, and tells that it is not done.
 pub(crate) fn prepare(packages: &[Package], screen: &Screen) -> Result<bool> {
-    let missing: Vec<_> = packages.iter().filter(|package| !package.is_there()).map(|package| package.name).collect();
+    let missing: Vec<_> =
+        packages.iter().filter(|package| !package.is_there()).map(|package| package.name).collect();
     if missing.is_empty() {
         return Ok(true);
     }
@@ -65,7 +66,8 @@ pub(crate) fn prepare(packages: &[Package], screen: &Screen) -> Result<bool> {
     screen.line(&format!("installing {names}; no service of theirs is started on this machine"));
     apt(&["update", "--quiet"])?;
     let policy = Policy::set()?;
-    let installed = apt(&[&["install", "--yes", "--no-install-recommends", "--quiet"], missing.as_slice()].concat());
+    let installed =
+        apt(&[&["install", "--yes", "--no-install-recommends", "--quiet"], missing.as_slice()].concat());
     drop(policy);
     installed?;
     disable_services(&missing);
@@ -85,7 +87,9 @@ pub(crate) fn nextest(workspace: &Workspace, screen: &Screen) -> Result<bool> {
     let status = workspace.cargo(&["install", "cargo-nextest", "--locked"]).status();
     let installed = status.context("cannot run cargo")?.success();
     if !installed {
-        screen.line("cargo-nextest cannot be installed (see above): running the tests with `cargo test` instead");
+        screen.line(
+            "cargo-nextest cannot be installed (see above): running the tests with `cargo test` instead",
+        );
     }
     Ok(installed)
 }
@@ -131,9 +135,15 @@ fn apt(arguments: &[&str]) -> Result<()> {
 /// is to be done, and where it fails the person is not worse off than with apt alone.
 fn disable_services(packages: &[&str]) {
     if Path::new("/run/systemd/system").is_dir() {
-        let services = packages.iter().filter(|name| [REDIS, PROMETHEUS, ALERTMANAGER].iter().any(|p| p.name == **name));
+        let services =
+            packages.iter().filter(|name| [REDIS, PROMETHEUS, ALERTMANAGER].iter().any(|p| p.name == **name));
         let mut systemctl = Command::new("systemctl");
-        systemctl.arg("disable").args(services).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        systemctl
+            .arg("disable")
+            .args(services)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         drop(systemctl.status());
     }
 }
@@ -154,7 +164,8 @@ impl Policy {
         let mut shell = Command::new("sh");
         shell.args(["-c", Self::REMOVE, "sh", POLICY]).stdin(Stdio::piped());
         let policy = Self(Some(shell.spawn().context("cannot run sh")?));
-        write_executable(POLICY, "#!/bin/sh\nexit 101\n").with_context(|| format!("cannot write {POLICY}"))?;
+        write_executable(POLICY, "#!/bin/sh\nexit 101\n")
+            .with_context(|| format!("cannot write {POLICY}"))?;
         Ok(policy)
     }
 }

@@ -74,7 +74,7 @@ enum Breakable {
 
 fn main() -> ExitCode {
     let screen = Screen::new();
-    match run(Xtask::parse().command, &screen) {
+    match run(&Xtask::parse().command, &screen) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command, screen: &Screen) -> Result<bool> {
+fn run(command: &Command, screen: &Screen) -> Result<bool> {
     let workspace = Workspace::find()?;
     match command {
         Command::Test => test::run(&workspace, screen),
@@ -92,7 +92,7 @@ fn run(command: Command, screen: &Screen) -> Result<bool> {
             let arguments = match (stop, restore) {
                 (Some(Breakable::Redis), _) => vec!["break", "redis"],
                 (_, Some(Breakable::Redis)) => vec!["restore", "redis"],
-                _ if check => vec!["check"],
+                _ if *check => vec!["check"],
                 _ => vec!["stay"],
             };
             if stop.is_none() && restore.is_none() && !machine::prepare(machine::DEMO, screen)? {
@@ -112,7 +112,7 @@ fn run(command: Command, screen: &Screen) -> Result<bool> {
         }
         Command::Docs { check } => {
             workspace.build(&["--example", "docs"])?;
-            become_program(workspace.example("docs", if check { &["check"] } else { &["write"] }))
+            become_program(workspace.example("docs", if *check { &["check"] } else { &["write"] }))
         }
     }
 }

@@ -14,8 +14,20 @@ pub(crate) struct Ran {
 
 /// Cargo's lines about its own progress.
 const PROGRESS: &[&str] = &[
-    "Adding ", "Blocking ", "Checking ", "Compiling ", "Documenting ", "Downloaded ", "Downloading ", "Finished ",
-    "Fresh ", "Generated ", "Locking ", "Running ", "Scraping ", "Updating ",
+    "Adding ",
+    "Blocking ",
+    "Checking ",
+    "Compiling ",
+    "Documenting ",
+    "Downloaded ",
+    "Downloading ",
+    "Finished ",
+    "Fresh ",
+    "Generated ",
+    "Locking ",
+    "Running ",
+    "Scraping ",
+    "Updating ",
 ];
 
 impl Ran {

@@ -1,7 +1,7 @@
 //! What is written to standard output, and how: a line that changes for people, plain lines for logs.
 
 use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Stdout, Write};
 use std::process::Command;
 
 /// Columns of a line that changes; a longer one would wrap and could not be taken back.
@@ -9,6 +9,7 @@ const COLUMNS: usize = 78;
 
 /// Standard output.
 pub(crate) struct Screen {
+    out: Stdout,
     live: bool,
     colour: bool,
 }
@@ -25,8 +26,9 @@ impl Screen {
     /// Lines that change and colours are for terminals with a person before them.
     pub(crate) fn new() -> Self {
         let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let live = io::stdout().is_terminal() && !set("CI") && env::var_os("TERM").is_none_or(|term| term != "dumb");
-        Self { live, colour: live && !set("NO_COLOR") }
+        let out = io::stdout();
+        let live = out.is_terminal() && !set("CI") && env::var_os("TERM").is_none_or(|term| term != "dumb");
+        Self { out, live, colour: live && !set("NO_COLOR") }
     }
 
     /// Writes a line.
@@ -73,7 +75,7 @@ impl Screen {
     }
 
     fn write(&self, text: &str) {
-        let mut out = io::stdout().lock();
+        let mut out = self.out.lock();
         // a reader that went away does not stop the work
         drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     }

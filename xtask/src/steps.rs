@@ -52,7 +52,8 @@ impl<'a> Steps<'a> {
         });
         let took = seconds(line.start.elapsed());
         let good = found.counts.failed == 0;
-        let word = if good { self.screen.paint(Tone::Good, "ok") } else { self.screen.paint(Tone::Bad, "FAILED") };
+        let word =
+            if good { self.screen.paint(Tone::Good, "ok") } else { self.screen.paint(Tone::Bad, "FAILED") };
         self.screen.end(&begun, &format!("{word}  {}", self.screen.paint(Tone::Quiet, &took)));
         if !good {
             self.failed.push(name.to_owned());
@@ -113,7 +114,10 @@ impl Line<'_> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the time a person waits; there is no runtime here, and no test of it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the time a person waits; there is no runtime here, and no test of it"
+)]
 fn now() -> Instant {
     Instant::now()
 }
@@ -132,7 +136,8 @@ mod tests {
 
     #[test]
     fn times_as_people_say_them() {
-        for (milliseconds, expected) in [(40, "0.0 s"), (9_940, "9.9 s"), (12_600, "12 s"), (150_000, "2 min 30 s")]
+        for (milliseconds, expected) in
+            [(40, "0.0 s"), (9_940, "9.9 s"), (12_600, "12 s"), (150_000, "2 min 30 s")]
         {
             assert_eq!(seconds(Duration::from_millis(milliseconds)), expected);
         }

@@ -58,8 +58,7 @@ pub(crate) fn run(workspace: &Workspace, screen: &Screen) -> Result<bool> {
 fn tests(workspace: &Workspace, line: &Line<'_>, nextest: bool) -> Result<Found> {
     if !nextest {
         // without the doc tests, which are a step of their own
-        let ran =
-            line.watch(workspace.cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"]))?;
+        let ran = line.watch(workspace.cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"]))?;
         return Ok(Found { counts: Counts::of(&ran, Counts::libtest), output: ran.essence(), summary: None });
     }
     let command = workspace.cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--color=never"]);
@@ -68,7 +67,8 @@ fn tests(workspace: &Workspace, line: &Line<'_>, nextest: bool) -> Result<Found>
         passed += u64::from(is_pass(latest));
         line.note(if passed == 0 { latest.to_owned() } else { format!("{passed} passed") }.as_str());
     })?;
-    let summary = ran.output.lines().filter(|line| Counts::nextest(line).is_some()).collect::<Vec<_>>().join("\n");
+    let summary =
+        ran.output.lines().filter(|line| Counts::nextest(line).is_some()).collect::<Vec<_>>().join("\n");
     Ok(Found {
         counts: Counts::of(&ran, Counts::nextest),
         output: failures(&ran),

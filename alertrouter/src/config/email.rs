@@ -132,13 +132,11 @@ pub(super) fn decode(item: &Item<'_>, global: &Global) -> Option<(bool, EmailSet
 
 /// Checks an address; the problem stands at the key.
 pub(super) fn check_address(fields: &Fields<'_>, key: &str, text: &str) -> Option<Mailbox> {
-    match text.parse() {
-        Ok(mailbox) => Some(mailbox),
-        Err(_) => {
-            fields.problem(key, format!("{text:?} is not an e-mail address"));
-            None
-        }
+    let mailbox = text.parse().ok();
+    if mailbox.is_none() {
+        fields.problem(key, format!("{text:?} is not an e-mail address"));
     }
+    mailbox
 }
 
 pub(super) fn decode_tls(fields: Option<Fields<'_>>) -> TlsSettings {
@@ -170,13 +168,11 @@ fn recipients(fields: &mut Fields<'_>) -> Vec<Mailbox> {
         return Vec::new();
     }
     let Some(list) = plain(fields, "to") else { return Vec::new() };
-    match list.parse::<lettre::message::Mailboxes>() {
-        Ok(mailboxes) => mailboxes.into_iter().collect(),
-        Err(_) => {
-            fields.problem("to", format!("{list:?} is not a list of e-mail addresses"));
-            Vec::new()
-        }
+    let mailboxes = list.parse::<lettre::message::Mailboxes>().ok();
+    if mailboxes.is_none() {
+        fields.problem("to", format!("{list:?} is not a list of e-mail addresses"));
     }
+    mailboxes.into_iter().flatten().collect()
 }
 
 fn headers(fields: &mut Fields<'_>) -> Vec<(String, String)> {

@@ -64,10 +64,10 @@ pub enum Integration {
 }
 
 /// How long a delivery is tried: over a night and the morning after.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
+const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
 
 /// How long a group is remembered after all of it was resolved: its thread can go on so long.
-const RESOLVED: Duration = Duration::from_secs(14 * 24 * 3600);
+const RESOLVED: Duration = Duration::from_hours(14 * 24);
 
 /// Bytes of requests that are kept for people who ask what came in.
 const INBOX_BYTES: u64 = 256 << 20;

@@ -13,13 +13,13 @@ use crate::routing::Routing;
 use crate::store::{Due, Finish, Outcome, View};
 
 /// A lease is longer than any attempt; with one process it only matters after a crash.
-const LEASE: Duration = Duration::from_secs(15 * 60);
+const LEASE: Duration = Duration::from_mins(15);
 
 /// An attempt with all its smaller forms ends by then, whatever the notifier does.
-const ATTEMPT: Duration = Duration::from_secs(10 * 60);
+const ATTEMPT: Duration = Duration::from_mins(10);
 
 /// Lanes of a target that the configuration no longer has wait for it to come back.
-const NO_TARGET: Duration = Duration::from_secs(5 * 60);
+const NO_TARGET: Duration = Duration::from_mins(5);
 
 /// One attempt in one lane.
 pub(super) struct Lane {
@@ -47,12 +47,11 @@ impl Lane {
             }
         };
         let started = Instant::now();
-        let (health, end) = match target {
-            Some(target) => self.attempt(&routing, &target, &view, expected).await,
-            None => {
-                let cause = Cause::new("no_target", "the configuration has no such target");
-                (Health::Unknown, self.again(&routing, &view, cause, Some(NO_TARGET), true, None))
-            }
+        let (health, end) = if let Some(target) = target {
+            self.attempt(&routing, &target, &view, expected).await
+        } else {
+            let cause = Cause::new("no_target", "the configuration has no such target");
+            (Health::Unknown, self.again(&routing, &view, cause, Some(NO_TARGET), true, None))
         };
         let finish = Finish { took: started.elapsed(), ..end };
         self.report(&view, &finish);

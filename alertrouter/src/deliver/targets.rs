@@ -12,7 +12,7 @@ use crate::moment::Moment;
 const MAX_PER_TARGET: usize = 8;
 
 /// Pause of a target that refuses everything.
-pub(super) const CLOSED: Duration = Duration::from_secs(60);
+pub(super) const CLOSED: Duration = Duration::from_mins(1);
 
 /// What an attempt told about its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Targets {
     }
 
     /// How many refuse everything.
-    pub(super) fn down(&self, _now: Moment) -> i64 {
+    pub(super) fn down(&self) -> i64 {
         let down = self.0.values().filter(|state| state.closed_until.is_some()).count();
         i64::try_from(down).unwrap_or(i64::MAX)
     }
@@ -103,7 +103,7 @@ mod tests {
         assert!(targets.admit("a", at(0)));
         targets.ended("a", Health::Refuses, at(1));
         targets.ended("a", Health::Unknown, at(2));
-        assert_eq!((targets.admit("a", at(30)), targets.down(at(30))), (false, 1));
+        assert_eq!((targets.admit("a", at(30)), targets.down()), (false, 1));
         assert_eq!(targets.next(at(30)), Some(at(61)));
         assert!(targets.admit("a", at(61)));
         assert!(!targets.admit("a", at(61)), "one probe at a time");
@@ -111,7 +111,7 @@ mod tests {
         assert!(!targets.admit("a", at(100)));
         assert!(targets.admit("a", at(122)));
         targets.ended("a", Health::Works, at(123));
-        assert_eq!((targets.closed(at(123)), targets.down(at(123))), (Vec::new(), 0));
+        assert_eq!((targets.closed(at(123)), targets.down()), (Vec::new(), 0));
     }
 
     #[test]

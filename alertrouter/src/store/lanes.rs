@@ -127,7 +127,12 @@ impl Store {
         if leased == 0 {
             return Ok(None);
         }
-        self.read(move |connection| view::read(connection, thread)).await
+        let view = self.read(move |connection| view::read(connection, thread)).await;
+        if view.is_err() {
+            // a lane that was taken and cannot be sent must not stay taken
+            self.release(thread).await?;
+        }
+        view
     }
 
     /// Ends what was begun.
@@ -173,7 +178,7 @@ impl Store {
     }
 
     /// Gives a lane back as if it had not been taken.
-    pub async fn release(&self, thread: i64) -> Result<(), StoreError> {
+    async fn release(&self, thread: i64) -> Result<(), StoreError> {
         self.write(move |session| {
             session
                 .connection

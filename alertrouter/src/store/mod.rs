@@ -47,7 +47,6 @@ pub struct Store {
     reader: Arc<Mutex<Connection>>,
     changed: Arc<Notify>,
     health: Arc<Mutex<Option<String>>>,
-    _lock: Arc<File>,
 }
 
 /// How a store is opened.
@@ -121,7 +120,7 @@ impl Store {
     /// Opens (or makes) the store in a folder. What was in flight when the program last died is due again, in doubt.
     pub fn open(options: Options) -> Result<Self, StoreError> {
         let folder = &options.path;
-        let lock = lock(folder)?;
+        let lock = Arc::new(lock(folder)?);
         let changed = Arc::new(Notify::new());
         let health = Arc::new(Mutex::new(None));
         let writer = Writer {
@@ -129,6 +128,7 @@ impl Store {
             max_pages: options.max_pages,
             changed: changed.clone(),
             health: health.clone(),
+            lock,
             observe: options.observe,
         };
         let first = writer.open()?;
@@ -139,7 +139,7 @@ impl Store {
             .name("store-writer".to_owned())
             .spawn(move || writer.run(queue, first))
             .map_err(|error| StoreError::Io(error.to_string()))?;
-        Ok(Self { jobs, reader: Arc::new(Mutex::new(reader)), changed, health, _lock: Arc::new(lock) })
+        Ok(Self { jobs, reader: Arc::new(Mutex::new(reader)), changed, health })
     }
 
     /// Why the store cannot be written now, if it cannot.
@@ -188,7 +188,7 @@ impl Store {
     }
 }
 
-/// Marks the file as ours ("WFar").
+/// Marks the file as ours: `WFar`.
 const APPLICATION: i32 = 0x5746_6172;
 
 fn lock(folder: &Path) -> Result<File, StoreError> {

@@ -131,7 +131,7 @@ pub(super) fn read(connection: &Connection, thread: i64) -> rusqlite::Result<Opt
     let found = connection
         .prepare_cached(
             "SELECT groups.id, receiver, labels, episode, external_url, sent_key, sent_firing, sent_episode,
-                    sent_count, place, revision, again, in_doubt, attempts, created_at, progress, progress_key,
+                    sent_count, place, outbox.revision, again, in_doubt, attempts, created_at, progress, progress_key,
                     groups.revision, sent_revision
              FROM outbox JOIN threads ON threads.id = thread_id JOIN groups ON groups.id = group_id
              WHERE thread_id = ?",

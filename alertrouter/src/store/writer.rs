@@ -5,6 +5,7 @@
 //! - What the cache holds is what the file holds: after any failure it is forgotten.
 //! - A job that fails for a reason of its own must not fail those that share its transaction: they run again alone.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -62,6 +63,8 @@ pub(super) struct Writer {
     pub(super) max_pages: Option<u32>,
     pub(super) changed: Arc<Notify>,
     pub(super) health: Arc<Mutex<Option<String>>>,
+    /// Held as long as anything is written, so that no other process can begin before.
+    pub(super) lock: Arc<File>,
     pub(super) observe: Box<dyn Fn(usize, std::time::Duration) + Send>,
 }
 
@@ -78,6 +81,8 @@ impl Writer {
             }
             self.work(&mut session, batch);
         }
+        drop(session);
+        drop(self.lock);
     }
 
     fn work(&self, session: &mut Option<Session>, mut batch: Vec<Box<dyn Job>>) {
@@ -86,7 +91,9 @@ impl Writer {
             Ok(()) => {
                 (self.observe)(batch.len(), started.elapsed());
                 self.report(None);
-                batch.into_iter().for_each(|job| job.answer(Ok(())));
+                for job in batch {
+                    job.answer(Ok(()));
+                }
                 if session.as_mut().is_some_and(|session| std::mem::take(&mut session.wake)) {
                     self.changed.notify_one();
                 }
@@ -97,9 +104,15 @@ impl Writer {
                     *session = None;
                     self.report(Some(error.to_string()));
                 }
-                batch.into_iter().for_each(|job| job.answer(Err(error.clone())));
+                for job in batch {
+                    job.answer(Err(error.clone()));
+                }
             }
-            Err(_) => batch.into_iter().for_each(|job| self.work(session, vec![job])),
+            Err(_) => {
+                for job in batch {
+                    self.work(session, vec![job]);
+                }
+            }
         }
     }
 

@@ -168,7 +168,7 @@ async fn no_header_and_no_script_can_be_injected() {
         "annotations": { "summary": "<script>alert(1)</script>\r\n.\r\nMAIL FROM:<x>", "runbook_url": "javascript:1" },
         "fingerprint": "",
     });
-    let body = crate::router::payload(&[("alertname", "x\r\nBcc: evil@example.org")], &[alert("a", nasty)]);
+    let body = crate::router::payload(&[("alertname", "x\r\nBcc: evil@example.org")], &[alert("a", &nasty)]);
     assert_eq!(router.post(&body).await.status, 200);
     let mail = wait(&smtp, 1).await.remove(0);
     assert_eq!(mail.problems, Vec::<String>::new());

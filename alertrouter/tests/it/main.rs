@@ -1,8 +1,14 @@
 //! The router from the outside: webhooks in, doubles of Slack and of a mail server at the other end.
 
+#[cfg(test)]
 mod config;
+#[cfg(test)]
 mod durable;
+#[cfg(test)]
 mod email;
+#[cfg(test)]
 mod intake;
+#[cfg(test)]
 mod router;
+#[cfg(test)]
 mod slack;

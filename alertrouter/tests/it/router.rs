@@ -11,20 +11,20 @@ use tokio::time::Instant;
 use toolkit::app::{App, Running};
 
 /// How long a test waits for what must happen: much longer than it ever takes.
-pub const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// A router with its own folder.
-pub struct Router {
-    pub running: Running<Alertrouter>,
-    pub folder: Folder,
+pub(crate) struct Router {
+    pub(crate) running: Running<Alertrouter>,
+    pub(crate) folder: Folder,
 }
 
 impl Router {
-    pub async fn start(config: &str) -> Self {
+    pub(crate) async fn start(config: &str) -> Self {
         Self::start_in(Folder::new().unwrap(), config).await
     }
 
-    pub async fn start_in(folder: Folder, config: &str) -> Self {
+    pub(crate) async fn start_in(folder: Folder, config: &str) -> Self {
         let file = folder.write("alertrouter.yml", config).unwrap();
         let running = App::<Alertrouter>::launch(&[
             "--web.listen-address=127.0.0.1:0",
@@ -36,22 +36,22 @@ impl Router {
         Self { running, folder }
     }
 
-    pub async fn post(&self, payload: &str) -> Response {
+    pub(crate) async fn post(&self, payload: &str) -> Response {
         Client::new().post(&self.running.url("/webhook"), "application/json", payload).await.unwrap()
     }
 
     /// Posts a payload of alerts in the group `{alertname="RedisDown"}`, which must be accepted.
-    pub async fn send(&self, alerts: &[Value]) {
+    pub(crate) async fn send(&self, alerts: &[Value]) {
         let answer = self.post(&payload(&[("alertname", "RedisDown")], alerts)).await;
         assert_eq!((answer.status, answer.text().as_str()), (200, "ok\n"));
     }
 
-    pub async fn metrics(&self) -> String {
+    pub(crate) async fn metrics(&self) -> String {
         kit::http::http_get(&self.running.url("/metrics"), &[]).await.unwrap().text()
     }
 
     /// Waits until the metrics page has this line.
-    pub async fn wait_for_metric(&self, line: &str) {
+    pub(crate) async fn wait_for_metric(&self, line: &str) {
         let has = async || self.metrics().await.lines().any(|known| known == line);
         let deadline = Instant::now() + SOON;
         while !has().await {
@@ -62,7 +62,7 @@ impl Router {
 }
 
 /// The body of a webhook.
-pub fn payload(group: &[(&str, &str)], alerts: &[Value]) -> String {
+pub(crate) fn payload(group: &[(&str, &str)], alerts: &[Value]) -> String {
     let group: Labels = group.iter().copied().collect();
     let firing = alerts.iter().any(|alert| alert["status"] == "firing");
     let body = json!({
@@ -81,17 +81,17 @@ pub fn payload(group: &[(&str, &str)], alerts: &[Value]) -> String {
 }
 
 /// An alert `RedisDown` of an instance that fires since 10:00.
-pub fn firing(instance: &str) -> Value {
-    alert(instance, json!({ "status": "firing", "endsAt": "0001-01-01T00:00:00Z" }))
+pub(crate) fn firing(instance: &str) -> Value {
+    alert(instance, &json!({ "status": "firing", "endsAt": "0001-01-01T00:00:00Z" }))
 }
 
 /// The same, resolved at 10:30.
-pub fn resolved(instance: &str) -> Value {
-    alert(instance, json!({ "status": "resolved", "endsAt": "2026-08-01T10:30:00Z" }))
+pub(crate) fn resolved(instance: &str) -> Value {
+    alert(instance, &json!({ "status": "resolved", "endsAt": "2026-08-01T10:30:00Z" }))
 }
 
 /// The same alert, and what differs.
-pub fn alert(instance: &str, differs: Value) -> Value {
+pub(crate) fn alert(instance: &str, differs: &Value) -> Value {
     let labels: Labels =
         [("alertname", "RedisDown"), ("instance", instance), ("severity", "critical")].into_iter().collect();
     let mut alert = json!({

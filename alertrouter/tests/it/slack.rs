@@ -60,7 +60,7 @@ async fn one_message_follows_the_group() {
 
     // another outage is another message, because an edit rings nobody
     let again = json!({ "startsAt": "2026-08-01T11:00:00Z" });
-    router.send(&[alert("a:6379", again)]).await;
+    router.send(&[alert("a:6379", &again)]).await;
     let fourth = wait(&slack, "[FIRING:1]").await;
     assert_ne!(fourth.ts, first.ts);
     assert_eq!(count(&slack), 2);
@@ -158,7 +158,7 @@ async fn texts_cannot_mention_or_break_out() {
         "runbook_url": "javascript:alert(1)",
         "dashboard_url": "https://d/?a=1|<!channel>",
     } });
-    router.send(&[alert("a:6379", nasty)]).await;
+    router.send(&[alert("a:6379", &nasty)]).await;
     let message = wait(&slack, "[FIRING:1]").await;
     let all = serde_json::to_string(&message.now.attachments).unwrap();
     assert!(!all.contains("<!channel") && !all.contains("<!here") && !all.contains("<@"), "{all}");
@@ -172,7 +172,7 @@ async fn many_alerts_are_counted_within_the_limits() {
     let slack = Slack::start().await.unwrap();
     let router = Router::start(&bot(&slack)).await;
     let long = json!({ "annotations": { "summary": "ä".repeat(5000), "description": "<&>".repeat(5000) } });
-    let alerts: Vec<_> = (0..200).map(|n| alert(&format!("host-{n}:6379"), long.clone())).collect();
+    let alerts: Vec<_> = (0..200).map(|n| alert(&format!("host-{n}:6379"), &long)).collect();
     router.send(&alerts).await;
     let message = wait(&slack, "[FIRING:200]").await;
     assert!(serde_json::to_string(&message.now.attachments).unwrap().contains("more"));

@@ -11,7 +11,7 @@ use crate::error::Reason;
 use crate::server::{Server, Version};
 
 /// How long a denied or unknown command is not sent: an ACL that was corrected shows within this time.
-const FORGET_AFTER: Duration = Duration::from_secs(600);
+const FORGET_AFTER: Duration = Duration::from_mins(10);
 
 /// The settings that the page shows, by name.
 const SETTINGS: [&str; 6] =
@@ -64,16 +64,16 @@ pub enum Command {
 /// What the configuration says about commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandOptions {
-    /// The name under which the server has CONFIG; `None` asks for no settings.
-    pub config_command: Option<String>,
-    /// Whether the LATENCY commands are sent.
-    pub latency: bool,
+    /// What is wanted, in the order in which it is sent.
+    pub wanted: Vec<Command>,
+    /// The name under which the server has CONFIG.
+    pub config_command: String,
 }
 
 impl Command {
     /// The words that are sent.
     pub fn words<'a>(self, server: &Server, options: &'a CommandOptions) -> Vec<&'a str> {
-        let config = options.config_command.as_deref().unwrap_or("CONFIG");
+        let config = options.config_command.as_str();
         match self {
             Self::SetName => vec!["CLIENT", "SETNAME", "redis_exporter"],
             Self::Info => vec!["INFO", "ALL"],
@@ -94,33 +94,26 @@ impl Command {
     }
 }
 
-/// The commands of one scrape, in the order in which they are sent: INFO first, since the rest is worth little
-/// without it.
+/// The commands of one scrape: what is wanted, less what the server cannot know or has denied.
 pub fn plan(server: &Server, options: &CommandOptions, denied: &Denied, now: Instant) -> Vec<Command> {
-    let named = server.is_at_least(Version(7, 0)) && denied.reason(Command::ConfigNamed, now).is_none();
-    let config = if named || denied.reason(Command::ConfigNamed, now) == Some(Reason::NoPerm) {
-        Command::ConfigNamed
-    } else {
-        Command::ConfigAll
+    let takes_names = server.is_at_least(Version(7, 0))
+        && denied.reason(Command::ConfigNamed, now) != Some(Reason::Unsupported);
+    let fits = |command: &Command| match command {
+        Command::ConfigNamed => takes_names,
+        Command::ConfigAll => !takes_names,
+        Command::ClusterInfo => server.cluster,
+        Command::LatencyHistogram => server.is_at_least(Version(7, 0)),
+        Command::CommandlogSlow | Command::CommandlogLargeRequest | Command::CommandlogLargeReply => {
+            has_commandlog(server)
+        }
+        Command::SetName
+        | Command::Info
+        | Command::LatencyLatest
+        | Command::SlowlogLen
+        | Command::SlowlogLast => true,
     };
-    let commandlog = has_commandlog(server);
-    let wanted = [
-        (Command::Info, true),
-        (config, options.config_command.is_some()),
-        (Command::ClusterInfo, server.cluster),
-        (Command::LatencyLatest, options.latency),
-        (Command::LatencyHistogram, options.latency && server.is_at_least(Version(7, 0))),
-        (Command::SlowlogLen, true),
-        (Command::SlowlogLast, true),
-        (Command::CommandlogSlow, commandlog),
-        (Command::CommandlogLargeRequest, commandlog),
-        (Command::CommandlogLargeReply, commandlog),
-    ];
-    wanted
-        .into_iter()
-        .filter(|(command, wanted)| *wanted && denied.reason(*command, now).is_none())
-        .map(|(command, _)| command)
-        .collect()
+    let wanted = options.wanted.iter().copied();
+    wanted.filter(|command| fits(command) && denied.reason(*command, now).is_none()).collect()
 }
 
 /// COMMANDLOG came with Valkey 8.1; no Redis has it.
@@ -163,7 +156,7 @@ mod tests {
     use Command::*;
 
     fn options() -> CommandOptions {
-        CommandOptions { config_command: Some("CONFIG".to_owned()), latency: true }
+        CommandOptions { wanted: crate::collectors::commands(), config_command: "CONFIG".to_owned() }
     }
 
     fn server(info: &str) -> Server {

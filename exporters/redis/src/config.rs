@@ -16,15 +16,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use toolkit::config::{ConfigError, Document, Fields, Item, SecretSource};
-use toolkit::scrape::{TargetPattern, TargetRules};
+use toolkit::config::{ConfigError, Document, SecretSource};
+use toolkit::scrape::TargetRules;
 
 use crate::access::{Credentials, PasswordSource, parse_entries};
-use crate::command::CommandOptions;
+use crate::collectors::{self, Show};
+use crate::command::{Command, CommandOptions};
 use crate::flags::Flags;
+use crate::rules::{self, Access};
 use crate::session::Link;
 use crate::target::{Place, Target};
-use crate::tls::{self, TlsSettings};
+use crate::tls::TlsSettings;
 
 /// The whole configuration.
 #[derive(Clone, Debug)]
@@ -49,28 +51,6 @@ pub struct Config {
     commands: CommandOptions,
 }
 
-/// What is shown, beyond what is always shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Show {
-    /// The memory of the machine.
-    pub system_memory: bool,
-    /// Databases without keys.
-    pub empty_databases: bool,
-    /// The exporter's build.
-    pub build: bool,
-    /// The role as a label of everything.
-    pub role_label: bool,
-    /// The time of a PING.
-    pub ping: bool,
-}
-
-/// What a target gets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Access {
-    credentials: Credentials,
-    tls: TlsSettings,
-}
-
 /// A target that may not be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a unix socket is only asked when a rule under `targets:` in the configuration file matches it")]
@@ -88,7 +68,7 @@ impl Config {
             ),
         };
         let rules = match document {
-            Some(document) => problems.keep(document.decode(decode_rules)).unwrap_or_default(),
+            Some(document) => problems.keep(document.decode(rules::decode)).unwrap_or_default(),
             None => Vec::new(),
         };
         let given = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
@@ -122,11 +102,7 @@ impl Config {
             password_file,
             timeout: flags.connection_timeout,
             set_client_name: flags.set_client_name,
-            commands: CommandOptions {
-                config_command: Some(flags.config_command.clone())
-                    .filter(|name| !matches!(name.as_str(), "-" | "")),
-                latency: !flags.exclude_latency_histogram_metrics,
-            },
+            commands: command_options(flags),
         };
         problems.0.map_or(Ok(config), Err)
     }
@@ -221,6 +197,19 @@ impl Problems {
     }
 }
 
+/// What is asked: what the parts of the page read, less what the flags switch off.
+fn command_options(flags: &Flags) -> CommandOptions {
+    let config_off = matches!(flags.config_command.as_str(), "-" | "");
+    let latency_off = flags.exclude_latency_histogram_metrics;
+    let mut wanted = collectors::commands();
+    wanted.retain(|command| match command {
+        Command::ConfigNamed | Command::ConfigAll => !config_off,
+        Command::LatencyLatest | Command::LatencyHistogram => !latency_off,
+        _ => true,
+    });
+    CommandOptions { wanted, config_command: flags.config_command.clone() }
+}
+
 /// The flag comes before the address's own password, and both before the file, as with redis_exporter.
 fn main_credentials(flags: &Flags, main: Option<&Target>, password_file: Option<PathBuf>) -> Credentials {
     let user = Some(flags.user.clone()).filter(|user| !user.is_empty());
@@ -233,61 +222,8 @@ fn main_credentials(flags: &Flags, main: Option<&Target>, password_file: Option<
     Credentials { user: user.or_else(|| main.and_then(|main| main.user.clone())), password }
 }
 
-fn decode_rules(mut fields: Fields<'_>) -> Vec<(TargetPattern, Arc<Access>)> {
-    fields.list("targets", decode_rule).into_iter().flatten().collect()
-}
-
-fn decode_rule(item: Item<'_>) -> Option<Vec<(TargetPattern, Arc<Access>)>> {
-    let mut fields = item.fields()?;
-    fields.require("match");
-    let mut patterns = Vec::new();
-    for text in fields.string_or_list("match") {
-        match TargetPattern::parse(&text) {
-            Ok(pattern) => patterns.push(pattern),
-            Err(problem) => fields.problem("match", problem),
-        }
-    }
-    let credentials = Credentials {
-        user: fields.string("username"),
-        password: fields.secret("password").map_or(PasswordSource::None, PasswordSource::Secret),
-    };
-    let tls = fields.fields("tls").map(decode_tls).unwrap_or_default();
-    let access = Arc::new(Access { credentials, tls });
-    Some(patterns.into_iter().map(|pattern| (pattern, Arc::clone(&access))).collect())
-}
-
-fn decode_tls(mut fields: Fields<'_>) -> TlsSettings {
-    let settings = TlsSettings {
-        ca_file: fields.path("ca_file"),
-        cert_file: fields.path("cert_file"),
-        key_file: fields.path("key_file"),
-        server_name: fields.string("server_name"),
-        insecure: fields.bool("insecure_skip_verify").unwrap_or(false),
-    };
-    if let Some((key, problem)) = tls_problems(&settings) {
-        fields.problem(key, problem);
-    }
-    settings
-}
-
-/// Reads the files, so that a bad one is found at start and not in the first scrape: (key of the file, problem).
-fn tls_problems(settings: &TlsSettings) -> Option<(&'static str, String)> {
-    match (&settings.cert_file, &settings.key_file) {
-        (Some(_), None) => return Some(("cert_file", "a certificate needs its key beside it".to_owned())),
-        (None, Some(_)) => return Some(("key_file", "a key needs its certificate beside it".to_owned())),
-        _ => {}
-    }
-    if settings.ca_file.is_none() && settings.cert_file.is_none() {
-        return None;
-    }
-    tls::client_config(settings).err().map(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        ("ca_file", format!("{error}{cause}"))
-    })
-}
-
 fn check_tls(flag: &str, settings: &TlsSettings) -> Result<(), ConfigError> {
-    tls_problems(settings).map_or(Ok(()), |(_, problem)| Err(ConfigError::flag(flag, problem)))
+    rules::tls_problem(settings).map_or(Ok(()), |(_, problem)| Err(ConfigError::flag(flag, problem)))
 }
 
 fn check_password_file(path: &PathBuf) -> Result<(), ConfigError> {
@@ -297,4 +233,85 @@ fn check_password_file(path: &PathBuf) -> Result<(), ConfigError> {
     parse_entries(&content).map(drop).map_err(|problem| {
         ConfigError::flag("--redis.password-file", format!("{} {problem}", path.display()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, FromArgMatches, Parser};
+    use toolkit::config::Secret;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        flags: Flags,
+    }
+
+    /// The flags of a command line, without what the environment of this test says.
+    fn flags(arguments: &[&str]) -> Flags {
+        let command = Line::command().mut_args(|argument| argument.env(None::<&str>));
+        let matches = command.get_matches_from([&["redis-exporter"], arguments].concat());
+        Line::from_arg_matches(&matches).unwrap().flags
+    }
+
+    fn parse(arguments: &[&str], file: &str) -> Result<Config, String> {
+        let document = Document::parse("targets.yml", file).unwrap();
+        Config::parse(&flags(arguments), Some(&document)).map_err(|error| error.to_string())
+    }
+
+    const FILE: &str = "targets:\n\
+        - {match: 'cache-*:6379', username: ruled, password: one, tls: {server_name: cache}}\n\
+        - {match: [10.0.0.0/8, 'unix:///run/*'], password: two}\n";
+
+    #[test]
+    fn each_target_gets_what_was_given_to_it() {
+        let config = parse(&["--redis.addr=rediss://me:main@main", "--tls-server-name=sni"], FILE).unwrap();
+        for (target, user, password, server_name) in [
+            ("rediss://main:6379", Some("me"), Some("main"), Some("sni")),
+            ("redis://main:6379", None, None, None),
+            ("rediss://main:6380", None, None, None),
+            ("redis://you:pw@other", Some("you"), None, None),
+            ("redis://you:pw@cache-1", Some("ruled"), Some("one"), Some("cache")),
+            ("cache-1:6380", None, None, None),
+            ("redis://you@10.1.2.3", Some("you"), Some("two"), None),
+            ("unix:///run/redis.sock", None, Some("two"), None),
+        ] {
+            let link = config.asked_link(&Target::parse(target).unwrap(), None).unwrap();
+            let expected = password.map_or(PasswordSource::None, |password| {
+                PasswordSource::Secret(SecretSource::Inline(Secret::from(password)))
+            });
+            let found = (link.credentials.user.as_deref(), link.tls.server_name.as_deref());
+            assert_eq!(found, (user, server_name), "{target}");
+            assert!(link.credentials.password == expected, "{target}");
+        }
+        let socket = Target::parse("unix:///tmp/redis.sock").unwrap();
+        assert_eq!(config.asked_link(&socket, None).map(drop), Err(SocketForbidden));
+        let other = Target::parse("other").unwrap();
+        let link = config.asked_link(&other, Some("asked")).unwrap();
+        assert_eq!(link.tls.server_name.as_deref(), Some("asked"));
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once_and_no_secret() {
+        let file = "targets:\n  - {match: 'redis://u:canary@h', pasword: canary}\n  - {username: a}\n\
+                    \x20 - {match: a, tls: {cert_file: c.pem}}\n";
+        let found = parse(&["--redis.addr=http://canary", "--tls-client-key-file=k.pem"], file).unwrap_err();
+        let expected = "\
+--redis.addr: the target's scheme is none of redis, rediss, valkey, valkeys, unix
+targets.yml:2:13: a target pattern holds no user or password; set them beside it
+targets.yml:2:35: unknown key `pasword` (hint: did you mean `password`?)
+targets.yml:3:5: missing required key `match`
+targets.yml:4:33: a certificate needs its key beside it
+--tls-client-cert-file: a key needs its certificate beside it";
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn files_are_read_before_they_are_needed() {
+        for argument in ["--redis.password-file=/nowhere", "--tls-ca-cert-file=/nowhere"] {
+            let found = parse(&[argument], "targets: []").unwrap_err();
+            assert!(found.contains("/nowhere cannot be read"), "{found}");
+        }
+    }
 }

@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_chain_stands_on_one_line() {
-        let error = LinkError::Connect(io::Error::new(io::ErrorKind::Other, "no route"));
+        let error = LinkError::Connect(io::Error::other("no route"));
         assert_eq!(error.chain(), "cannot connect: no route");
     }
 }

@@ -1,7 +1,7 @@
 //! Which INFO field becomes which metric.
 //!
 //! One line a field, sorted by the field's name so that it is found by binary search. Fields of newer servers,
-//! of Valkey, KeyDB and Azure stand here too: where a server does not send one, its metric does not appear.
+//! of Valkey, `KeyDB` and Azure stand here too: where a server does not send one, its metric does not appear.
 //! Names and kinds are redis_exporter's, also where a gauge is called `_total` or a counter is not.
 
 use toolkit::expo::{Desc, Kind};
@@ -28,7 +28,7 @@ impl Field {
 
     /// The metric's value; `None` when the text is none, e.g. `nan`.
     pub fn value(&self, text: &str) -> Option<f64> {
-        value(text).map(|value| if self.divisor == 1.0 { value } else { value / self.divisor })
+        value(text).map(|value| value / self.divisor)
     }
 }
 

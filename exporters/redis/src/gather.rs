@@ -74,6 +74,7 @@ fn told<'a>(reason: Reason) -> Result<Option<&'a Reply>, Reason> {
 
 /// Visits the target behind `link` and is back by `deadline`.
 pub async fn gather(kept: &Kept, link: &Link, deadline: Instant) -> Gathered {
+    kept.visit_as(link.generation);
     let mut gathered = Gathered::default();
     let visit = timeout_at(deadline, visit(kept, link, &mut gathered)).await;
     gathered.error = match visit {

@@ -71,12 +71,13 @@ pub fn items(list: &str) -> impl Iterator<Item = (&str, &str)> {
     list.split(',').filter_map(|item| item.split_once('='))
 }
 
+/// Whether a field is one of many that are named by a command or an error.
+pub fn is_named_by_users(name: &str) -> bool {
+    NAMED_BY_USERS.iter().any(|prefix| name.starts_with(prefix))
+}
+
 fn split_line(line: &str) -> Option<(&str, &str)> {
-    if NAMED_BY_USERS.iter().any(|prefix| line.starts_with(prefix)) {
-        line.rsplit_once(':')
-    } else {
-        line.split_once(':')
-    }
+    if is_named_by_users(line) { line.rsplit_once(':') } else { line.split_once(':') }
 }
 
 #[cfg(test)]

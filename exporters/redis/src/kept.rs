@@ -17,10 +17,10 @@ use crate::session::Session;
 const MAX_TARGETS: usize = 1_000;
 
 /// An unused connection is closed after this time: longer than any sensible scrape interval.
-const IDLE_LIMIT: Duration = Duration::from_secs(300);
+const IDLE_LIMIT: Duration = Duration::from_mins(5);
 
 /// How often unused connections are looked for.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// All targets that are kept.
 #[derive(Default)]
@@ -39,8 +39,10 @@ pub struct Kept {
 /// What was learned about one target.
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
-    /// What it denied or lacks.
+    /// What it denied or lacks, as far as the configuration of this generation was concerned.
     pub denied: Denied,
+    /// The configuration that the target was last visited with.
+    pub generation: u64,
     /// Scrapes so far.
     pub scrapes: u64,
     /// How long they took, in seconds.
@@ -90,6 +92,15 @@ impl KeptTargets {
 }
 
 impl Kept {
+    /// Forgets what was denied under an earlier configuration: a reload may be about just that.
+    pub fn visit_as(&self, generation: u64) {
+        let mut notes = self.notes();
+        if notes.generation != generation {
+            notes.generation = generation;
+            notes.denied = Denied::default();
+        }
+    }
+
     /// What was learned so far.
     pub fn notes(&self) -> MutexGuard<'_, Notes> {
         lock(&self.notes)
@@ -116,6 +127,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::Command;
     use crate::conn::Connection;
     use crate::server::Server;
 
@@ -141,6 +153,18 @@ mod tests {
         assert_eq!(targets.targets.lock().unwrap().len(), MAX_TARGETS);
         assert_eq!((targets.of("t0").notes().scrapes, targets.of("t2").notes().scrapes), (1, 1));
         assert_eq!(targets.of("t1").notes().scrapes, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_configuration_forgets_what_was_denied() {
+        let now = Instant::now();
+        let kept = Kept::default();
+        for (generation, expected) in [(0, Some(Reason::NoPerm)), (1, None)] {
+            kept.visit_as(0);
+            kept.notes().denied.note(Command::SlowlogLen, Reason::NoPerm, now);
+            kept.visit_as(generation);
+            assert_eq!(kept.notes().denied.reason(Command::SlowlogLen, now), expected, "{generation}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`flags`], [`config`] | flags and file → what each target gets |
+//! | [`flags`], [`rules`], [`config`] | flags and file → what each target gets |
 //! | [`target`], [`access`], [`tls`] | where a target is, who we are there, how it is trusted |
 //! | [`connect`], [`conn`], [`session`] | a stream, the protocol on it, an introduced connection |
 //! | [`server`], [`command`], [`gather`], [`kept`] | what a server can be asked, one visit, what is kept between visits |
@@ -27,6 +27,7 @@ pub mod kept;
 pub mod output;
 pub mod page;
 pub mod reply;
+pub mod rules;
 pub mod server;
 pub mod session;
 pub mod target;

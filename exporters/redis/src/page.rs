@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use crate::collectors::{PARTS, Reading, Rendering};
 use crate::command::Command;
 use crate::config::Config;
-use crate::error::Reason;
+use crate::error::{LinkError, Reason};
 use crate::gather::{Gathered, gather};
 use crate::info::Info;
 use crate::kept::{Kept, Notes};
@@ -83,7 +83,7 @@ pub async fn write(
         Ok(reply) => (reply.and_then(Reply::text), None),
         Err(reason) => (None, Some(reason)),
     };
-    let failure = gathered.error.as_ref().map(|error| error.reason()).or(failure);
+    let failure = gathered.error.as_ref().map(LinkError::reason).or(failure);
     let info = Info::parse(info.unwrap_or_default());
     let up = !info.is_empty();
     let failure = if up { failure } else { Some(failure.unwrap_or(Reason::Protocol)) };
@@ -126,7 +126,7 @@ fn log_change(target: &Target, gathered: &Gathered, failure: Option<Reason>, kep
     let before = std::mem::replace(&mut kept.notes().failing, failure);
     match failure {
         Some(reason) if before != failure => {
-            let cause = gathered.error.as_ref().map(|error| error.chain()).unwrap_or_default();
+            let cause = gathered.error.as_ref().map(LinkError::chain).unwrap_or_default();
             warn!(%target, reason = reason.as_str(), cause, "the target cannot be scraped");
         }
         None if before.is_some() => info!(%target, "the target can be scraped again"),

@@ -2,6 +2,16 @@
 
 use crate::error::Reason;
 
+/// How servers say that they do not have a command, or not in this form.
+const UNSUPPORTED: [&str; 6] = [
+    "unknown command",
+    "unknown subcommand",
+    "wrong number of arguments",
+    "cluster support disabled",
+    "not supported",
+    "not allowed",
+];
+
 /// A reply, free of the wire's details.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -104,9 +114,7 @@ impl Refusal {
             Reason::MaxClients
         } else if says("invalid password") {
             Reason::WrongPass
-        } else if says("unknown command") || says("unknown subcommand") || says("wrong number of arguments") {
-            Reason::Unsupported
-        } else if says("cluster support disabled") || says("not supported") || says("not allowed") {
+        } else if UNSUPPORTED.iter().any(|words| says(words)) {
             Reason::Unsupported
         } else {
             Reason::Server

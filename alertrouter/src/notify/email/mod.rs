@@ -54,7 +54,7 @@ impl Email {
         let open: Vec<Mailbox> =
             self.settings.to.iter().filter(|mailbox| !settled(&progress, mailbox)).cloned().collect();
         let id = mime::message_id(&self.settings, &message.delivery);
-        let place = self.place(message, &id);
+        let place = place(message, &id);
         let root = Some(place.root.as_str()).filter(|root| *root != id);
         // the header names everybody, whoever is still to get it
         let mail = match mime::build(&self.settings, message, root, &id, &self.settings.to) {
@@ -88,15 +88,6 @@ impl Email {
         Outcome::Done { place: serde_json::to_string(&place).ok(), refused: progress.refused }
     }
 
-    /// A group that fires anew begins a new thread.
-    fn place(&self, message: &Message<'_>, id: &str) -> Place {
-        let known: Option<Place> =
-            message.view.place.as_deref().and_then(|place| serde_json::from_str(place).ok());
-        known
-            .filter(|place| place.episode == message.view.episode)
-            .unwrap_or_else(|| Place { root: id.to_owned(), episode: message.view.episode })
-    }
-
     async fn credentials(&self) -> Result<Option<Credentials>, Cause> {
         let (Some(username), Some(password)) = (&self.settings.username, &self.settings.password) else {
             return Ok(None);
@@ -104,6 +95,15 @@ impl Email {
         let password = password.read().await.map_err(|error| Cause::new("secret", error.to_string()))?;
         Ok(Some(Credentials::new(username.clone(), password.expose().to_owned())))
     }
+}
+
+/// A group that fires anew begins a new thread.
+fn place(message: &Message<'_>, id: &str) -> Place {
+    let known: Option<Place> =
+        message.view.place.as_deref().and_then(|place| serde_json::from_str(place).ok());
+    known
+        .filter(|place| place.episode == message.view.episode)
+        .unwrap_or_else(|| Place { root: id.to_owned(), episode: message.view.episode })
 }
 
 fn failed(failure: Failure, progress: Option<&str>) -> Outcome {

@@ -19,7 +19,7 @@ use crate::notify::Cause;
 const STEP: Duration = Duration::from_secs(30);
 
 /// For the answer to the final dot: giving up there makes doubles, so it is long.
-const FINAL_DOT: Duration = Duration::from_secs(120);
+const FINAL_DOT: Duration = Duration::from_mins(2);
 
 /// What became of one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]

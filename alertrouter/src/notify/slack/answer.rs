@@ -8,7 +8,7 @@ use crate::notify::{Cause, Outcome};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Longest patience: a header that asks for days is a mistake somewhere.
-const MOST_PATIENCE: Duration = Duration::from_secs(3600);
+const MOST_PATIENCE: Duration = Duration::from_hours(1);
 
 /// An error by its name. `detail` is for people.
 pub(super) fn classify(error: &str, status: u16, retry_after: Option<Duration>) -> Outcome {

@@ -117,7 +117,7 @@ impl Slack {
             Ok((status, retry_after, text)) => {
                 let answer: Answer = serde_json::from_str(&text).unwrap_or_default();
                 let error = if answer.error.is_empty() { text.trim() } else { &answer.error };
-                let retry_after = retry_after.or(answer.retry_after.map(Duration::from_secs));
+                let retry_after = retry_after.or_else(|| answer.retry_after.map(Duration::from_secs));
                 // a page for people is no error's name
                 let error = if error.len() > 80 || error.contains('<') { "" } else { error };
                 answer::classify(error, status, retry_after)
@@ -130,19 +130,17 @@ impl Slack {
         let mut body = self.body(message);
         let place: Option<Place> =
             message.view.place.as_deref().and_then(|place| serde_json::from_str(place).ok());
-        let method = match (message.action, &place) {
-            (Action::Edit, Some(place)) => {
-                set(&mut body, "channel", json!(place.channel));
-                set(&mut body, "ts", json!(place.ts));
-                // what an edit leaves out stays as it was
-                set(&mut body, "blocks", json!([]));
-                "chat.update"
-            }
-            _ => {
-                set(&mut body, "unfurl_links", json!(false));
-                set(&mut body, "unfurl_media", json!(false));
-                "chat.postMessage"
-            }
+        let edited = place.filter(|_| message.action == Action::Edit);
+        let method = if let Some(place) = &edited {
+            set(&mut body, "channel", json!(place.channel));
+            set(&mut body, "ts", json!(place.ts));
+            // what an edit leaves out stays as it was
+            set(&mut body, "blocks", json!([]));
+            "chat.update"
+        } else {
+            set(&mut body, "unfurl_links", json!(false));
+            set(&mut body, "unfurl_media", json!(false));
+            "chat.postMessage"
         };
         let id = json!({ "event_type": "alertrouter", "event_payload": { "delivery_id": message.delivery } });
         set(&mut body, "metadata", id);
@@ -160,9 +158,7 @@ impl Slack {
         if !answer.ok {
             return answer::classify(&answer.error, status, retry_after);
         }
-        let place = place
-            .filter(|_| message.action == Action::Edit)
-            .unwrap_or(Place { channel: answer.channel, ts: answer.ts });
+        let place = edited.unwrap_or(Place { channel: answer.channel, ts: answer.ts });
         Outcome::Done { place: serde_json::to_string(&place).ok(), refused: Vec::new() }
     }
 

@@ -2,7 +2,7 @@
 
 use toolkit::expo::{Desc, Kind};
 
-use super::{Part, Reading};
+use super::{Part, Reading, Render};
 use crate::command::Command;
 use crate::error::Reason;
 use crate::fields::{Field, value};
@@ -18,7 +18,8 @@ const RENAMED: [(&str, &str); 2] = [
     ("cluster_stats_messages_received", "cluster_messages_received_total"),
 ];
 
-pub(super) const PART: Part = Part { name: "cluster", render };
+pub(super) const PART: Part =
+    Part { name: "cluster", commands: &[Command::ClusterInfo], render: Render::Replies(render) };
 
 fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> {
     let reply = reading.answers.reply(Command::ClusterInfo)?;

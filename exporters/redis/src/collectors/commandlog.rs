@@ -2,7 +2,7 @@
 
 use toolkit::expo::{Desc, Kind};
 
-use super::{Part, Reading};
+use super::{Part, Reading, Render};
 use crate::collectors::config::setting;
 use crate::command::Command;
 use crate::error::Reason;
@@ -41,7 +41,16 @@ const fn limit(name: &'static str) -> Desc<'static> {
     Desc { name, help: "The setting of this name (CONFIG GET).", kind: Kind::Gauge, labels: &[] }
 }
 
-pub(super) const PART: Part = Part { name: "commandlog", render };
+pub(super) const PART: Part = Part {
+    name: "commandlog",
+    commands: &[
+        Command::ConfigNamed,
+        Command::CommandlogSlow,
+        Command::CommandlogLargeRequest,
+        Command::CommandlogLargeReply,
+    ],
+    render: Render::Replies(render),
+};
 
 fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> {
     let mut result = Ok(());

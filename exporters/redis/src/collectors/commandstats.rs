@@ -2,8 +2,8 @@
 
 use toolkit::expo::{Desc, Kind};
 
-use super::{Part, Reading};
-use crate::error::Reason;
+use super::{Part, Reading, Render};
+use crate::command::Command;
 use crate::info::{items, number};
 use crate::output::Output;
 
@@ -62,9 +62,10 @@ const ITEMS: [(&str, &Desc<'_>, f64); 7] = [
     ("slowlog_time_ms_max", &SLOW_MAX, 1e3),
 ];
 
-pub(super) const PART: Part = Part { name: "commandstats", render };
+pub(super) const PART: Part =
+    Part { name: "commandstats", commands: &[Command::Info], render: Render::Info(render) };
 
-fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> {
+fn render(reading: &Reading<'_>, output: &mut Output<'_>) {
     for (command, list) in reading.info.with_prefix("cmdstat_") {
         for (name, text) in items(list) {
             if let Some((_, desc, divisor)) = ITEMS.iter().find(|(item, ..)| *item == name) {
@@ -76,7 +77,6 @@ fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> 
         let count = items(list).find(|(name, _)| *name == "count");
         output.add(&ERRORS, &[error], count.and_then(|(_, text)| number(text)));
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use toolkit::expo::{Desc, Kind};
 
-use super::{Part, Reading};
+use super::{Part, Reading, Render};
 use crate::command::Command;
 use crate::error::Reason;
 use crate::gather::Answers;
@@ -37,7 +37,11 @@ const fn gauge(name: &'static str, help: &'static str) -> Desc<'static> {
     Desc { name, help, kind: Kind::Gauge, labels: &[] }
 }
 
-pub(super) const PART: Part = Part { name: "config", render };
+pub(super) const PART: Part = Part {
+    name: "config",
+    commands: &[Command::ConfigNamed, Command::ConfigAll],
+    render: Render::Replies(render),
+};
 
 /// The text of a setting. `None` when the server did not name it.
 pub(super) fn setting<'a>(answers: &'a Answers, name: &str) -> Result<Option<&'a str>, Reason> {

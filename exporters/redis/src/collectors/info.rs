@@ -2,10 +2,10 @@
 
 use toolkit::expo::{Desc, Kind};
 
-use super::{Part, Reading};
-use crate::error::Reason;
+use super::{Part, Reading, Render};
+use crate::command::Command;
 use crate::fields::Field;
-use crate::info::{item, number};
+use crate::info::{is_named_by_users, item, number};
 use crate::output::Output;
 
 const START_TIME: Desc<'_> = Desc {
@@ -49,10 +49,14 @@ const ENGINE_OVERHEAD: Desc<'_> = Desc {
     ..ENGINE
 };
 
-pub(super) const PART: Part = Part { name: "info", render };
+pub(super) const PART: Part = Part { name: "info", commands: &[Command::Info], render: Render::Info(render) };
 
-fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> {
+fn render(reading: &Reading<'_>, output: &mut Output<'_>) {
     for (name, text) in reading.info.fields() {
+        // most lines of a busy server: worth a look before the search
+        if is_named_by_users(name) {
+            continue;
+        }
         if let Some(field) = Field::find(name) {
             output.add(&field.desc, &[], field.value(text));
         }
@@ -76,7 +80,6 @@ fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> 
         output.add(&ENGINE_MEMORY, &labels, item(engine, "used_memory").and_then(number));
         output.add(&ENGINE_OVERHEAD, &labels, item(engine, "memory_overhead").and_then(number));
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use toolkit::expo::{Desc, Kind};
 
-use super::{Part, Reading};
-use crate::error::Reason;
+use super::{Part, Reading, Render};
+use crate::command::Command;
 use crate::output::Output;
 
 const HELP: &str = "Which server this is; always 1 (INFO server and replication).";
@@ -23,9 +23,10 @@ const LABELS: [(&str, &str, &str); 10] = [
 /// Labels that only some servers have; without a value they are left out.
 const SOME: [&str; 3] = ["valkey_version", "valkey_release_stage", "availability_zone"];
 
-pub(super) const PART: Part = Part { name: "instance", render };
+pub(super) const PART: Part =
+    Part { name: "instance", commands: &[Command::Info], render: Render::Info(render) };
 
-fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> {
+fn render(reading: &Reading<'_>, output: &mut Output<'_>) {
     let mut names = Vec::with_capacity(LABELS.len() + SOME.len());
     let mut values = Vec::with_capacity(LABELS.len() + SOME.len());
     for (label, field, other) in LABELS {
@@ -40,7 +41,6 @@ fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> 
     }
     let desc = Desc { name: "instance_info", help: HELP, kind: Kind::Gauge, labels: &names };
     output.add(&desc, &values, 1.0);
-    Ok(())
 }
 
 #[cfg(test)]

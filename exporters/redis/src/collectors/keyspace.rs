@@ -4,9 +4,9 @@
 
 use toolkit::expo::{Desc, Kind};
 
-use super::{Part, Reading};
+use super::{Part, Reading, Render};
 use crate::collectors::config::setting;
-use crate::error::Reason;
+use crate::command::Command;
 use crate::info::{item, number};
 use crate::output::Output;
 
@@ -40,12 +40,16 @@ const WITH_EXPIRING_ITEMS: Desc<'_> = Desc {
 /// Most databases shown without keys: a server can be set to have billions.
 const MAX_EMPTY: u32 = 1_024;
 
-/// avg_ttl is in milliseconds.
+/// `avg_ttl` is in milliseconds.
 const MILLISECONDS: f64 = 1e3;
 
-pub(super) const PART: Part = Part { name: "keyspace", render };
+pub(super) const PART: Part = Part {
+    name: "keyspace",
+    commands: &[Command::Info, Command::ConfigNamed, Command::ConfigAll],
+    render: Render::Info(render),
+};
 
-fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> {
+fn render(reading: &Reading<'_>, output: &mut Output<'_>) {
     let mut seen = Vec::new();
     for (database, list) in reading.info.numbered("db") {
         let count = |name| item(list, name).and_then(number);
@@ -70,7 +74,6 @@ fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> 
             }
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]

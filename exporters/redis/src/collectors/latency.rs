@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use toolkit::expo::{Desc, Kind};
 
-use super::{Part, Reading};
+use super::{Part, Reading, Render};
 use crate::command::Command;
 use crate::error::Reason;
 use crate::info::{item, items, number};
@@ -55,7 +55,11 @@ const fn ladder() -> [u64; 21] {
 /// LATENCY LATEST tells milliseconds.
 const MILLISECONDS: f64 = 1e3;
 
-pub(super) const PART: Part = Part { name: "latency", render };
+pub(super) const PART: Part = Part {
+    name: "latency",
+    commands: &[Command::Info, Command::LatencyLatest, Command::LatencyHistogram],
+    render: Render::Replies(render),
+};
 
 fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> {
     let totals: HashMap<&str, (f64, u64)> = reading

@@ -17,7 +17,7 @@ mod slowlog;
 use toolkit::expo::Samples;
 use toolkit::scrape::{CollectError, Collecting, Collector, Scrape};
 
-use crate::config::Show;
+use crate::command::Command;
 use crate::error::Reason;
 use crate::gather::Answers;
 use crate::info::Info;
@@ -38,13 +38,62 @@ pub const PARTS: &[Part] = &[
     cluster::PART,
 ];
 
+/// The commands that all parts read, in their order, each once.
+pub fn commands() -> Vec<Command> {
+    let mut commands = Vec::new();
+    for command in PARTS.iter().flat_map(|part| part.commands) {
+        if !commands.contains(command) {
+            commands.push(*command);
+        }
+    }
+    commands
+}
+
+/// What is shown, beyond what is always shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Show {
+    /// The memory of the machine.
+    pub system_memory: bool,
+    /// Databases without keys.
+    pub empty_databases: bool,
+    /// The exporter's build.
+    pub build: bool,
+    /// The role as a label of everything.
+    pub role_label: bool,
+    /// The time of a PING.
+    pub ping: bool,
+}
+
 /// A part of the page.
 #[derive(Clone, Copy)]
 pub struct Part {
     /// The value of the `collector` label.
     pub name: &'static str,
-    /// Writes what the reading holds for it; what was written before an error stays.
-    pub render: fn(&Reading<'_>, &mut Output<'_>) -> Result<(), Reason>,
+    /// The commands it reads; for a server that has several forms of one, all of them.
+    pub commands: &'static [Command],
+    /// Writes what the reading holds for it.
+    pub render: Render,
+}
+
+/// What a part needs.
+#[derive(Clone, Copy)]
+pub enum Render {
+    /// INFO, without which there is no page; so it cannot fail.
+    Info(fn(&Reading<'_>, &mut Output<'_>)),
+    /// Replies to commands of its own; what was written before an error stays.
+    Replies(fn(&Reading<'_>, &mut Output<'_>) -> Result<(), Reason>),
+}
+
+impl Part {
+    fn write(&self, reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> {
+        match self.render {
+            Render::Info(render) => {
+                render(reading, output);
+                Ok(())
+            }
+            Render::Replies(render) => render(reading, output),
+        }
+    }
 }
 
 /// Everything a part is rendered from.
@@ -79,12 +128,15 @@ impl Collector for Rendering<'_> {
     fn collect<'a>(&'a self, _: &'a Scrape, samples: &'a mut Samples) -> Collecting<'a> {
         Box::pin(async move {
             let mut output = Output::new(samples, self.role);
-            (self.part.render)(self.reading, &mut output).map_err(|reason| {
+            self.part.write(self.reading, &mut output).map_err(|reason| {
                 CollectError::new(reason.as_str(), format_args!("no reply: {}", reason.as_str()))
             })
         })
     }
 }
+
+#[cfg(test)]
+mod golden;
 
 #[cfg(test)]
 pub(crate) mod testing {
@@ -93,7 +145,6 @@ pub(crate) mod testing {
     use toolkit::expo::{Compression, Format, Page};
 
     use super::*;
-    use crate::command::Command;
     use crate::conn::Answer;
     use crate::reply::Reply;
 
@@ -108,23 +159,33 @@ pub(crate) mod testing {
         Reply::List(items.iter().map(|item| text(item)).collect())
     }
 
-    /// The sample lines of `part`, without the namespace, and whether it succeeded.
-    pub(crate) fn render(
-        part: Part,
+    /// The page of all `parts`.
+    pub(crate) fn page(
+        parts: &[Part],
         info: &str,
         replies: Vec<(Command, Answer)>,
-    ) -> (Vec<String>, Result<(), Reason>) {
+    ) -> (String, Result<(), Reason>) {
         let answers = Answers::of(replies);
         let info = Info::parse(info);
         let server = Server::from_info(&info);
         let reading =
             Reading { info, answers: &answers, server: &server, show: SHOW, started: Some(1_700_000_000.0) };
         let mut samples = Samples::new("");
-        let result = (part.render)(&reading, &mut Output::new(&mut samples, None));
+        let mut output = Output::new(&mut samples, None);
+        let result = parts.iter().try_for_each(|part| part.write(&reading, &mut output));
         let mut page = Page::new();
         page.section(samples);
         let text = page.finish().0.encode(Format::Text, Compression::Identity);
-        let text = String::from_utf8(text.to_vec()).unwrap();
-        (text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect(), result)
+        (String::from_utf8(text.to_vec()).unwrap(), result)
+    }
+
+    /// The sample lines of `part`, without the namespace, and whether it succeeded.
+    pub(crate) fn render(
+        part: Part,
+        info: &str,
+        replies: Vec<(Command, Answer)>,
+    ) -> (Vec<String>, Result<(), Reason>) {
+        let (page, result) = page(&[part], info, replies);
+        (page.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect(), result)
     }
 }

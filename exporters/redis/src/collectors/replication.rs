@@ -2,8 +2,8 @@
 
 use toolkit::expo::{Desc, Kind};
 
-use super::{Part, Reading};
-use crate::error::Reason;
+use super::{Part, Reading, Render};
+use crate::command::Command;
 use crate::fields::value;
 use crate::info::{Info, item, number};
 use crate::output::Output;
@@ -47,9 +47,10 @@ const REPLICA_LAG: Desc<'_> = Desc {
     ..REPLICA_OFFSET
 };
 
-pub(super) const PART: Part = Part { name: "replication", render };
+pub(super) const PART: Part =
+    Part { name: "replication", commands: &[Command::Info], render: Render::Info(render) };
 
-fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> {
+fn render(reading: &Reading<'_>, output: &mut Output<'_>) {
     for primary in primaries(&reading.info) {
         let labels = [primary.host, primary.port];
         let read_only = reading.info.get("slave_read_only").unwrap_or_default();
@@ -70,10 +71,9 @@ fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> 
         output.add(&REPLICA_LAG, &labels, item(list, "lag").and_then(number));
         seen.push(labels);
     }
-    Ok(())
 }
 
-/// A primary that this server follows; KeyDB can follow several.
+/// A primary that this server follows; `KeyDB` can follow several.
 #[derive(Default)]
 struct Primary<'a> {
     host: &'a str,
@@ -84,7 +84,7 @@ struct Primary<'a> {
     offset: Option<&'a str>,
 }
 
-/// The primaries in the order of INFO: each begins with its host (`master_host`, KeyDB's next `master_1_host`).
+/// The primaries in the order of INFO: each begins with its host (`master_host`, `KeyDB`'s next `master_1_host`).
 fn primaries<'a>(info: &Info<'a>) -> Vec<Primary<'a>> {
     let mut primaries: Vec<Primary<'a>> = Vec::new();
     for (name, text) in info.fields() {

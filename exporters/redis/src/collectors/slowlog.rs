@@ -2,7 +2,7 @@
 
 use toolkit::expo::{Desc, Kind};
 
-use super::{Part, Reading};
+use super::{Part, Reading, Render};
 use crate::command::Command;
 use crate::error::Reason;
 use crate::output::Output;
@@ -28,7 +28,11 @@ const LAST_DURATION: Desc<'_> = Desc {
 /// SLOWLOG tells microseconds.
 const MICROSECONDS: f64 = 1e6;
 
-pub(super) const PART: Part = Part { name: "slowlog", render };
+pub(super) const PART: Part = Part {
+    name: "slowlog",
+    commands: &[Command::SlowlogLen, Command::SlowlogLast],
+    render: Render::Replies(render),
+};
 
 fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> {
     let length = reading.answers.reply(Command::SlowlogLen).map(|reply| {

@@ -1,6 +1,8 @@
 //! Passwords, users, certificates, and who must never get them.
 
 use kit::redis::Redis;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 
 use crate::support::{Scripted, exporter, get, healthy, page};
 
@@ -134,6 +136,41 @@ async fn tls_is_verified_and_mutual() {
         assert_eq!(page.error(), expected, "{address} {arguments:?}");
         exporter.stop().await;
     }
+}
+
+#[tokio::test]
+async fn tls_with_a_server_that_speaks_none() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("rediss://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"-ERR unencrypted connection\r\n").await.unwrap();
+        stream
+    });
+    let exporter = exporter(&["--redis.addr", &url]).await;
+    let page = page(&exporter, "/metrics").await;
+    assert_eq!((page.value("redis_up"), page.error()), (Some(0.0), "tls_handshake"));
+    drop(server);
+    exporter.stop().await;
+}
+
+#[tokio::test]
+async fn a_reload_changes_who_we_are() {
+    let redis = Redis::builder().password(CANARY).start().await.unwrap();
+    let folder = folder();
+    let rule = |password: &str| format!("targets: [{{match: '127.0.0.1', password: {password}}}]");
+    let config = write(&folder, "config.yml", &rule("wrong"));
+    let exporter = exporter(&["--redis.addr", &redis.url(), "--config.file", &config]).await;
+    for (password, status, error) in
+        [("wrong", 200, "wrongpass"), (CANARY, 200, ""), ("[bad", 500, ""), ("wrong", 200, "wrongpass")]
+    {
+        write(&folder, "config.yml", &rule(password));
+        let reload = kit::http::Client::new().send("POST", &exporter.url("/-/reload"), "").await.unwrap();
+        assert_eq!(reload.status, status, "{}", reload.text());
+        assert!(!reload.text().contains(CANARY));
+        assert_eq!(page(&exporter, "/metrics").await.error(), error, "{password}");
+    }
+    exporter.stop().await;
 }
 
 #[tokio::test]

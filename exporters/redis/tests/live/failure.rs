@@ -1,6 +1,6 @@
 //! Servers that are slow, dead, busy, or that lie.
 
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use kit::blackhole::{Full, Silent};
 
@@ -68,7 +68,7 @@ async fn each_failure_has_its_reason_and_costs_only_its_part() {
         let exporter = exporter(&["--redis.addr", &server.url()]).await;
         let page = Page(get(&exporter, "/metrics", 0.6).await.text());
         assert_eq!((page.value("redis_up"), page.error()), (Some(up), reason), "{command}");
-        if up == 1.0 {
+        if up > 0.0 {
             let success =
                 |part| page.value(&format!("redis_scrape_collector_success{{collector=\"{part}\"}}"));
             assert_eq!(
@@ -82,10 +82,10 @@ async fn each_failure_has_its_reason_and_costs_only_its_part() {
 
 #[tokio::test]
 async fn a_connection_with_replies_outstanding_is_not_used_again() {
-    let started = Instant::now();
+    let hung = AtomicBool::new(false);
     let slow_once = move |words: &[String]| {
-        let slow = words.join(" ") == "SLOWLOG LEN" && started.elapsed() < Duration::from_millis(300);
-        if slow { Act::Hang } else { healthy(words) }
+        let hangs = words.join(" ") == "SLOWLOG LEN" && !hung.swap(true, Ordering::SeqCst);
+        if hangs { Act::Hang } else { healthy(words) }
     };
     let server = Scripted::start(slow_once).await;
     let exporter = exporter(&["--redis.addr", &server.url()]).await;

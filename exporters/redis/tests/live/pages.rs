@@ -114,6 +114,25 @@ async fn one_connection_serves_all_scrapes_and_a_restart_is_not_noticed() {
 }
 
 #[tokio::test]
+async fn a_member_of_a_cluster() {
+    let redis = Redis::builder().config("cluster-enabled yes").start().await.unwrap();
+    let exporter = exporter(&["--redis.addr", &redis.url()]).await;
+    let page = page(&exporter, "/metrics").await;
+    for (series, expected) in [
+        ("redis_cluster_enabled", 1.0),
+        ("redis_cluster_state", 0.0),
+        ("redis_cluster_slots_assigned", 0.0),
+        ("redis_cluster_known_nodes", 1.0),
+        ("redis_cluster_messages_sent_total", 0.0),
+        ("redis_db_keys{db=\"db0\"}", 0.0),
+    ] {
+        assert_eq!(page.value(series), Some(expected), "{series}");
+    }
+    assert_eq!(page.family("redis_db_keys").len(), 1);
+    exporter.stop().await;
+}
+
+#[tokio::test]
 async fn without_a_target_of_its_own_it_serves_only_scrape() {
     let redis = Redis::start().await.unwrap();
     let exporter = exporter(&["--redis.addr="]).await;

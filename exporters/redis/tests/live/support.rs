@@ -205,7 +205,7 @@ pub(crate) fn healthy(words: &[String]) -> Act {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["INFO", ..] => bulk("redis_version:7.0.15\r\nuptime_in_seconds:5\r\nrun_id:a\r\nrole:master\r\n"),
-        ["AUTH", ..] | ["CLIENT", ..] => Act::Say("+OK\r\n".to_owned()),
+        ["AUTH" | "CLIENT", ..] => Act::Say("+OK\r\n".to_owned()),
         ["SLOWLOG", "LEN"] => Act::Say(":0\r\n".to_owned()),
         _ => nothing(),
     }

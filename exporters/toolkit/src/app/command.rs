@@ -65,10 +65,12 @@ fn serve<P: Program>(flags: Flags<P::Flags>) -> Result<(), StartError> {
     log::init(&flags.common.log_level, flags.common.log_format);
     let runtime = runtime(P::ABOUT.threads)?;
     let served = runtime.block_on(async {
-        let app = App::<P>::build(flags).await?;
-        info!(program = P::ABOUT.name, version = P::ABOUT.version, "started");
+        // before the ports are bound: whoever sees the port may already send a signal
         let mut hangup = signal(SignalKind::hangup()).map_err(StartError::new)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(StartError::new)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::new)?;
+        let app = App::<P>::build(flags).await?;
+        info!(program = P::ABOUT.name, version = P::ABOUT.version, "started");
         let reloader = app.reloader();
         let reloading = async move {
             while hangup.recv().await.is_some() {
@@ -79,7 +81,7 @@ fn serve<P: Program>(flags: Flags<P::Flags>) -> Result<(), StartError> {
         let stop = async move {
             tokio::select! {
                 _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
                 () = reloading => {}
             }
             info!("stopping");

@@ -1,0 +1,49 @@
+//! References of metrics, from the descriptors that write the page.
+//!
+//! Here a program's table of descriptors becomes rows; so far there is that of Redis' INFO fields.
+
+use redis_exporter::fields::FIELDS;
+use toolkit::expo::{Desc, Kind};
+
+/// The metrics of INFO fields, one row each.
+pub(crate) fn redis() -> String {
+    table("redis", FIELDS.iter().map(|field| field.desc))
+}
+
+fn table<'a>(namespace: &str, descriptors: impl Iterator<Item = Desc<'a>>) -> String {
+    let mut rows: Vec<_> = descriptors.collect();
+    rows.sort_by_key(|desc| desc.name);
+    rows.dedup_by_key(|desc| desc.name);
+    let rows = rows.iter().map(|Desc { name, help, kind, labels }| {
+        let (labels, help) = (labels.join(", "), help.replace('|', "\\|"));
+        format!("| `{namespace}_{name}` | {labels} | {} | {help} |\n", word(*kind))
+    });
+    "| Metric | Labels | Type | Meaning |\n|---|---|---|---|\n".to_owned()
+        + &rows.collect::<Vec<_>>().concat()
+}
+
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Histogram => "histogram",
+        Kind::Summary => "summary",
+        Kind::Unknown => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_sorted_and_each_name_is_there_once() {
+        let desc = |name, labels| Desc { name, help: "What | why.", kind: Kind::Gauge, labels };
+        let table = table("x", [desc("b", &["a", "c"][..]), desc("a", &[]), desc("a", &[])].into_iter());
+        let rows: Vec<_> = table.lines().skip(2).collect();
+        assert_eq!(
+            rows,
+            ["| `x_a` |  | gauge | What \\| why. |", "| `x_b` | a, c | gauge | What \\| why. |"]
+        );
+    }
+}

@@ -55,7 +55,7 @@ impl Deliverer {
         let mut lanes: HashMap<Id, Due> = HashMap::new();
         let mut attempts: JoinSet<Health> = JoinSet::new();
         while !*stop.borrow() {
-            let sleep = match deliverer.start_due(&mut targets, &mut lanes, &mut attempts).await {
+            let sleep = match deliverer.start_due(&mut targets, &mut lanes, &mut attempts, &stop).await {
                 Ok(sleep) => sleep,
                 Err(error) => {
                     tracing::error!(%error, "the outbox cannot be read");
@@ -85,6 +85,7 @@ impl Deliverer {
         targets: &mut Targets,
         lanes: &mut HashMap<Id, Due>,
         attempts: &mut JoinSet<Health>,
+        stop: &watch::Receiver<bool>,
     ) -> Result<Duration, StoreError> {
         let now = self.now();
         let flying = u32::try_from(lanes.len()).unwrap_or(MAX_IN_FLIGHT);
@@ -97,7 +98,7 @@ impl Deliverer {
                 if !free || known || !targets.admit(&due.target, now) {
                     continue;
                 }
-                let lane = Lane { deliverer: self.clone(), due: due.clone() };
+                let lane = Lane { deliverer: self.clone(), due: due.clone(), stop: stop.clone() };
                 let id = attempts.spawn(lane.deliver()).id();
                 lanes.insert(id, due);
             }

@@ -196,6 +196,7 @@ impl Program for Alertrouter {
             // a panic in it has been reported by the runtime
             drop(task.await);
         }
+        self.store.close().await;
     }
 }
 

@@ -145,7 +145,7 @@ mod tests {
         Sent { key: 1, firing, episode, revision }
     }
 
-    /// (what, what was sent, alerts, send_resolved, edits) → how many are shown, and how.
+    /// What was sent and is now, and what the target can do → how many alerts are shown, and how.
     fn check(
         what: &str,
         (episode, sent): (i64, Option<Sent>),

@@ -472,4 +472,14 @@ mod tests {
         }
         assert!(Payload::parse(b"{\"alerts\":[],\"receiver\":\"\xff\"}").is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_body_panics(body in "\\PC{0,200}", name in "\\PC{0,20}", value in "\\PC{0,20}", time in "[0-9TZ:.+-]{0,30}") {
+            drop(Payload::parse(body.as_bytes()));
+            let alert = serde_json::json!({ "labels": { name: value }, "startsAt": time, "status": "firing" });
+            let read = Payload::parse(serde_json::json!({ "alerts": [alert] }).to_string().as_bytes());
+            proptest::prop_assert!(read.is_ok());
+        }
+    }
 }

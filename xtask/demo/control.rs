@@ -101,18 +101,8 @@ impl Page {
             (&Method::POST, "/redis/stop" | "/redis/start") if is_foreign(request.headers()) => {
                 text(StatusCode::FORBIDDEN, "another site's page may not do this")
             }
-            (&Method::POST, "/redis/stop") => done(
-                request.headers(),
-                self.redis.stop().await,
-                "Redis is stopped; the alert comes in some ten seconds",
-                "Redis is stopped already",
-            ),
-            (&Method::POST, "/redis/start") => done(
-                request.headers(),
-                self.redis.start_again().await,
-                "Redis runs again; the alert resolves in some seconds",
-                "Redis runs already",
-            ),
+            (&Method::POST, "/redis/stop") => done(request.headers(), self.redis.stop().await),
+            (&Method::POST, "/redis/start") => done(request.headers(), self.redis.start_again().await),
             _ => text(StatusCode::NOT_FOUND, "not found"),
         }
     }
@@ -136,11 +126,10 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     value(ORIGIN).is_some_and(|origin| Some(origin) != own.as_deref())
 }
 
-fn done(headers: &HeaderMap, changed: Result<bool>, yes: &str, already: &str) -> Response<Full<Bytes>> {
-    let mut response = match changed {
+fn done(headers: &HeaderMap, said: Result<&str>) -> Response<Full<Bytes>> {
+    let mut response = match said {
+        Ok(said) => text(StatusCode::OK, said),
         Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}")),
-        Ok(true) => text(StatusCode::OK, yes),
-        Ok(false) => text(StatusCode::OK, already),
     };
     // browsers say where a form comes from
     if headers.contains_key(ORIGIN) {

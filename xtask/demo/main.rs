@@ -21,6 +21,7 @@ mod folder;
 mod news;
 mod ports;
 mod programs;
+mod rules;
 mod screen;
 mod stage;
 mod stay;

@@ -1,7 +1,6 @@
 //! Everything that runs in the demo, started in the order in which it is needed.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,15 +16,12 @@ use crate::control::Control;
 use crate::folder::Running;
 use crate::ports::Ports;
 use crate::programs::{self, CHANNEL, Program};
+use crate::rules::Rules;
 use crate::screen::step;
 use crate::watched_redis::WatchedRedis;
 
 /// How often Prometheus scrapes and evaluates here; once a minute is usual elsewhere.
 const INTERVAL: Duration = Duration::from_secs(1);
-
-/// The `for:` of every rule here. The rules are those of rules/ and nothing else in them is changed. Not less: Prometheus
-/// makes its first scrape five to six seconds after its start, and until then Redis counts as absent.
-const PENDING: Duration = Duration::from_secs(7);
 
 /// How long the first scrapes may take on a busy machine.
 const FIRST_SCRAPE: Duration = Duration::from_secs(30);
@@ -41,6 +37,7 @@ pub(crate) struct Stage {
     pub(crate) alertmanager: Program,
     pub(crate) inbox: Inbox,
     pub(crate) control: Control,
+    _rules: Rules,
 }
 
 impl Stage {
@@ -59,9 +56,15 @@ impl Stage {
         let alertmanager = programs::alertmanager(&router, ports.choose(9093)?);
         let alertmanager = step("Alertmanager", alertmanager, Program::url).await?;
         let page_port = ports.choose(8025)?;
-        let watched =
-            Watched { redis: &redis, exporter: &exporter, router: &router, alertmanager: &alertmanager };
-        let prometheus = watched.by_prometheus(ports.choose(9090)?, page_port);
+        let rules = Rules::copy(&format!("http://127.0.0.1:{page_port}"))?;
+        let watched = Watched {
+            redis: &redis,
+            exporter: &exporter,
+            router: &router,
+            alertmanager: &alertmanager,
+            rules: &rules,
+        };
+        let prometheus = watched.by_prometheus(ports.choose(9090)?);
         let prometheus = step("Prometheus", Box::pin(prometheus), Prometheus::url).await?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.choose(8026)?));
         let inbox = Inbox::start(Arc::clone(&slack), Arc::clone(&smtp), address);
@@ -78,7 +81,18 @@ impl Stage {
         folder.keep_logs()?;
         let scraped = step("first scrape", first_scrape(&prometheus), |up| format!("redis_up {up}"));
         scraped.await?;
-        Ok(Self { slack, smtp, redis, prometheus, exporter, router, alertmanager, inbox, control })
+        Ok(Self {
+            slack,
+            smtp,
+            redis,
+            prometheus,
+            exporter,
+            router,
+            alertmanager,
+            inbox,
+            control,
+            _rules: rules,
+        })
     }
 
     /// Ends all in order.
@@ -96,10 +110,11 @@ struct Watched<'a> {
     exporter: &'a Program,
     router: &'a Program,
     alertmanager: &'a Program,
+    rules: &'a Rules,
 }
 
 impl Watched<'_> {
-    async fn by_prometheus(&self, port: u16, page_port: u16) -> Result<Prometheus> {
+    async fn by_prometheus(&self, port: u16) -> Result<Prometheus> {
         let address = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let target = |port: u16| address(port).to_string();
         let redis = json!({
@@ -110,22 +125,17 @@ impl Watched<'_> {
                 "labels": { "instance": self.redis.url().trim_start_matches("redis://") },
             }],
         });
-        let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules");
-        Prometheus::builder()
+        let prometheus = Prometheus::builder()
             .job(redis)
             .scrape("alertrouter", &[&target(self.router.port)])
             .scrape("alertmanager", &[&target(self.alertmanager.port)])
             .scrape("prometheus", &[&target(port)])
-            .hurried_rules(&rules.join("redis.rules.yml"), PENDING)?
-            .hurried_rules(&rules.join("watchfire.rules.yml"), PENDING)?
-            .external_label("runbooks_url", &format!("http://{}/runbooks", address(page_port)))
-            .external_label("grafana_url", &format!("http://{}", address(page_port)))
             .alertmanager(address(self.alertmanager.port))
             .interval(INTERVAL)
             .flag(&format!("--web.external-url=http://{}", address(port)))
-            .port(port)
-            .start()
-            .await
+            .port(port);
+        let files = self.rules.files.iter();
+        files.fold(prometheus, |prometheus, file| prometheus.rules(file)).start().await
     }
 }
 

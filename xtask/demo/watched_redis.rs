@@ -25,23 +25,23 @@ impl WatchedRedis {
         self.redis.lock().await.server().is_ok()
     }
 
-    /// Stops it; tells whether it ran.
-    pub(crate) async fn stop(&self) -> Result<bool> {
+    /// Stops it; says what a person should know now.
+    pub(crate) async fn stop(&self) -> Result<&'static str> {
         let mut redis = self.redis.lock().await;
         if redis.server().is_err() {
-            return Ok(false);
+            return Ok("Redis is stopped already");
         }
         redis.stop().await?;
-        Ok(true)
+        Ok("Redis is stopped; the alert comes in some ten seconds")
     }
 
-    /// Starts it on its old port; tells whether it was stopped.
-    pub(crate) async fn start_again(&self) -> Result<bool> {
+    /// Starts it on its old port; says what a person should know now.
+    pub(crate) async fn start_again(&self) -> Result<&'static str> {
         let mut redis = self.redis.lock().await;
         if redis.server().is_ok() {
-            return Ok(false);
+            return Ok("Redis runs already");
         }
         redis.start_again().await?;
-        Ok(true)
+        Ok("Redis runs again; the alert resolves in some seconds")
     }
 }

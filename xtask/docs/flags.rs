@@ -2,8 +2,11 @@
 
 use clap::{Arg, Command};
 
-/// Flags under this heading come first: they are the program's own.
+/// Flags without a heading; they are the program's own and come first.
 const OWN: &str = "";
+
+/// The headings of flags that all programs have; they come last.
+const COMMON: [&str; 3] = ["Web", "Configuration", "Logs"];
 
 /// One table for each heading of `--help`, the program's own flags first.
 pub(crate) fn table(command: &Command) -> String {
@@ -18,7 +21,7 @@ pub(crate) fn table(command: &Command) -> String {
             headings.push(heading(flag));
         }
     }
-    headings.sort_by_key(|heading| heading != OWN);
+    headings.sort_by_key(|heading| (COMMON.contains(&heading.as_str()), heading != OWN));
     let tables = headings.iter().map(|wanted| {
         let title = if wanted == OWN { "Flag" } else { wanted };
         let head = format!("| {title} | Variable | Default | What it does |\n|---|---|---|---|\n");

@@ -2,6 +2,9 @@
 
 use anyhow::{Context, Result, ensure};
 
+/// Lines of a difference that are shown: enough to know what it is about.
+const SHOWN: usize = 30;
+
 /// Lines shown around a change.
 const AROUND: usize = 1;
 
@@ -33,7 +36,12 @@ pub(crate) fn changes(old: &str, new: &str) -> String {
         marked("+", &new, head, come),
         marked(" ", &old, gone, gone + AROUND),
     ];
-    parts.concat().concat()
+    let lines = parts.concat();
+    let rest = match lines.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" … and {more} lines more\n"),
+    };
+    lines.into_iter().take(SHOWN).collect::<String>() + &rest
 }
 
 #[cfg(test)]

@@ -8,11 +8,13 @@ use crate::counts::Counts;
 use crate::steps::{Found, Line};
 use crate::workspace::Workspace;
 
-/// Checks the rule files, then runs their unit tests; each file is one check.
+/// Checks the rule files and the configuration that loads them, then runs their unit tests; each file is one check.
 pub(crate) fn rules(workspace: &Workspace, line: &Line<'_>) -> Result<Found> {
     let rules = files(&workspace.root().join("rules"), ".rules.yml")?;
     let tests = files(&workspace.root().join("rules/tests"), ".test.yml")?;
     let check = rules.iter().map(|file| (["check", "rules"], file));
+    let config = [(["check", "config"], workspace.root().join("rules/stack/prometheus.yml"))];
+    let check = check.chain(config.iter().map(|(job, file)| (*job, file)));
     promtool(workspace, line, check.chain(tests.iter().map(|file| (["test", "rules"], file))))
 }
 

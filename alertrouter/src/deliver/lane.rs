@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Deliverer;
@@ -25,16 +26,21 @@ const NO_TARGET: Duration = Duration::from_mins(5);
 pub(super) struct Lane {
     pub(super) deliverer: Arc<Deliverer>,
     pub(super) due: Due,
+    pub(super) stop: watch::Receiver<bool>,
 }
 
 impl Lane {
     /// Waits for the target's pace, takes the lane, sends, and remembers what became of it.
-    pub(super) async fn deliver(self) -> Health {
+    pub(super) async fn deliver(mut self) -> Health {
         let routing = self.deliverer.routing.get();
         let target = routing.target(&self.due.target);
         let expected = if self.due.placed { Action::Edit } else { Action::Post };
         if let Some(target) = &target {
-            target.admit(expected).await;
+            // nothing was taken yet, so a program that stops need not wait for this
+            tokio::select! {
+                () = target.admit(expected) => {}
+                _ = self.stop.changed() => return Health::Unknown,
+            }
         }
         let until = self.deliverer.now().plus(LEASE);
         let view = match self.deliverer.store.begin(self.due.thread, until).await {

@@ -155,4 +155,17 @@ mod tests {
             assert_eq!(Matcher::new("foo", Operator::Equal, value).unwrap().to_string(), expected);
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics_and_what_is_printed_is_read_again(
+            text in "\\PC{0,60}",
+            value in "(\\PC|\n|\"){0,30}",
+        ) {
+            drop(parse(&text));
+            let printed = Matcher::new("name", Operator::Equal, value.as_str()).unwrap().to_string();
+            let read = parse(&printed).unwrap();
+            proptest::prop_assert_eq!(read.first().map(|matcher| matcher.value.as_str()), Some(value.as_str()));
+        }
+    }
 }

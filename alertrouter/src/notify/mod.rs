@@ -9,6 +9,8 @@
 
 pub mod card;
 pub mod email;
+#[cfg(test)]
+mod golden;
 pub mod pace;
 pub mod slack;
 

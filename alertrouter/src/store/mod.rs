@@ -23,6 +23,7 @@ mod writer;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -32,7 +33,7 @@ pub use accept::{Accept, Accepted, Routed, TargetPolicy, content_hash};
 pub use lanes::{Due, Finish, Outcome};
 pub use record::{Limits, Pruned};
 pub use view::{Counts, LiveAlert, Sent, View};
-use writer::{Job, Session, Task, Writer};
+use writer::{Message, Session, Task, Writer};
 
 /// Jobs that may wait for the writer; with more, the sender is told to come back.
 const QUEUE: usize = 1024;
@@ -43,7 +44,8 @@ const FILE: &str = "alertrouter.db";
 /// A handle to the store; clones share it.
 #[derive(Clone)]
 pub struct Store {
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    jobs: mpsc::Sender<Message>,
+    writing: Arc<Mutex<Option<JoinHandle<()>>>>,
     reader: Arc<Mutex<Connection>>,
     changed: Arc<Notify>,
     health: Arc<Mutex<Option<String>>>,
@@ -135,11 +137,12 @@ impl Store {
         lanes::recover(&first.connection).map_err(|error| StoreError::of(&error))?;
         let reader = open_reader(&writer.file)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
-        std::thread::Builder::new()
+        let writing = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.run(queue, first))
             .map_err(|error| StoreError::Io(error.to_string()))?;
-        Ok(Self { jobs, reader: Arc::new(Mutex::new(reader)), changed, health })
+        let writing = Arc::new(Mutex::new(Some(writing)));
+        Ok(Self { jobs, writing, reader: Arc::new(Mutex::new(reader)), changed, health })
     }
 
     /// Why the store cannot be written now, if it cannot.
@@ -157,6 +160,19 @@ impl Store {
         self.write(|session| session.connection.pragma_update(None, "application_id", APPLICATION)).await
     }
 
+    /// Does what is queued, then closes the file, so that another process can open it.
+    pub async fn close(&self) {
+        // an error means that it is closed already
+        drop(self.jobs.send(Message::Stop).await);
+        let writing = self.writing.lock().ok().and_then(|mut writing| writing.take());
+        if let Some(writing) = writing {
+            let joined = tokio::task::spawn_blocking(move || writing.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the store's writer panicked");
+            }
+        }
+    }
+
     /// Does some work in the next transaction; returns when it is on the disk.
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
@@ -165,7 +181,7 @@ impl Store {
     {
         let (waiter, answer) = oneshot::channel();
         let task = Task { work, result: None, waiter };
-        self.jobs.try_send(Box::new(task)).map_err(|error| match error {
+        self.jobs.try_send(Message::Do(Box::new(task))).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })?;

@@ -32,6 +32,12 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>, result: Result<(), StoreError>);
 }
 
+/// What is said to the writer.
+pub(super) enum Message {
+    Do(Box<dyn Job>),
+    Stop,
+}
+
 /// A job made of a function and somebody who waits for its result.
 pub(super) struct Task<F, T> {
     pub(super) work: F,
@@ -69,15 +75,22 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Works until every sender is gone, so that nothing that was taken is left undone.
-    pub(super) fn run(self, mut jobs: mpsc::Receiver<Box<dyn Job>>, first: Session) {
+    /// Works until it is told to stop or every sender is gone; what was taken before is done.
+    pub(super) fn run(self, mut jobs: mpsc::Receiver<Message>, first: Session) {
         let mut session = Some(first);
-        while let Some(job) = jobs.blocking_recv() {
+        let mut stop = false;
+        while !stop && let Some(Message::Do(job)) = jobs.blocking_recv() {
             let mut batch = vec![job];
             while batch.len() < MAX_BATCH
-                && let Ok(job) = jobs.try_recv()
+                && let Ok(message) = jobs.try_recv()
             {
-                batch.push(job);
+                match message {
+                    Message::Do(job) => batch.push(job),
+                    Message::Stop => {
+                        stop = true;
+                        break;
+                    }
+                }
             }
             self.work(&mut session, batch);
         }

@@ -25,6 +25,7 @@ async fn spawn(folder: &Folder, config: &Path, port: u16) -> Server {
     Launch::at(Path::new(env!("CARGO_BIN_EXE_alertrouter")), "alertrouter", folder)
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
         .arg(format!("--config.file={}", config.display()))
+        .arg("--log.level=debug")
         .arg(format!("--storage.path={}", folder.path().join("data").display()))
         .start(SOON, || kit::process::accepts(port))
         .await
@@ -95,6 +96,46 @@ async fn a_delivery_in_doubt_is_repeated() {
     let last =
         slack.wait_for(SOON, |workspace| workspace.find("#alerts", "[RESOLVED]").cloned()).await.unwrap();
     assert_eq!(slack.read(|w| w.messages("#alerts").last().map(|m| m.ts.clone())), Some(last.ts));
+    drop(server);
+}
+
+/// Everything that fails shows its error in the log; no secret may be in it.
+#[tokio::test]
+async fn secrets_stay_secret() {
+    const CONFIG: &str = "route:
+  receiver: team
+  group_by: ['...']
+receivers:
+  - name: team
+    slack_configs:
+      - { api_url: 'http://127.0.0.1:9/services/T0/B0/canary-hook' }
+      - { app_token: xoxb-canary-token, app_url: 'http://127.0.0.1:9/api', channel: x }
+      - { api_url_file: hook.txt }
+    email_configs:
+      - { to: a@b.c, from: a@b.c, smarthost: '127.0.0.1:9', auth_username: u, auth_password: canary-password }
+";
+    let folder = Folder::new().unwrap();
+    folder.write("hook.txt", "canary-no-url").unwrap();
+    let file = folder.write("alertrouter.yml", CONFIG).unwrap();
+    let port = free_port().unwrap();
+    let server = spawn(&folder, &file, port).await;
+    assert_eq!(post(port, &payload(&[], &[firing("a:6379")])).await, 200);
+    let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
+    let page = async |path: &str| kit::http::http_get(&url(path), &[]).await.unwrap().text();
+    let attempts = |log: &str| log.lines().filter(|line| line.contains("not delivered yet")).count();
+    let enough = kit::eventually(SOON, "four failures", async || {
+        let log = server.log();
+        if attempts(&log) >= 4 { Ok(log) } else { Err(std::io::Error::other(log).into()) }
+    });
+    let mut shown = enough.await.unwrap();
+    shown.push_str(&page("/").await);
+    shown.push_str(&page("/metrics").await);
+    assert!(!shown.contains("canary"), "{shown}");
+    let database = std::fs::read_dir(folder.path().join("data")).unwrap();
+    for file in database {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("canary"));
+    }
     drop(server);
 }
 

@@ -12,3 +12,5 @@ mod intake;
 mod router;
 #[cfg(test)]
 mod slack;
+#[cfg(test)]
+mod store;

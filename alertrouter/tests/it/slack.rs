@@ -211,21 +211,60 @@ receivers:
 }
 
 #[tokio::test]
-async fn secrets_stay_secret() {
-    const CANARY: &str = "T0CANARY/B0CANARY/c4n4ry";
-    let config = hook(&format!("http://127.0.0.1:9/services/{CANARY}"));
-    let router = Router::start(&config).await;
+async fn a_hanging_slack_is_left() {
+    let slack = Slack::start().await.unwrap();
+    slack.fault(Times::Next(1), Fault::Hang);
+    let router = Router::start(&bot(&slack).replace("send_resolved", "timeout: 300ms, send_resolved")).await;
+    router.send(&[firing("a:6379")]).await;
+    wait(&slack, "Redis a:6379 is down").await;
+    router.wait_for_metric("alertrouter_deliveries_total{integration=\"slack\",reason=\"timeout\"} 1").await;
+    router.running.stop().await;
+}
+
+#[tokio::test]
+async fn an_outage_is_told_once_when_slack_is_back() {
+    let slack = Slack::start().await.unwrap();
+    slack.down().await;
+    let router = Router::start(&bot(&slack)).await;
     router.send(&[firing("a:6379")]).await;
     router.wait_for_metric("alertrouter_deliveries_total{integration=\"slack\",reason=\"connect\"} 1").await;
-    let shown =
-        [router.metrics().await, kit::http::http_get(&router.running.url("/"), &[]).await.unwrap().text()];
-    for page in shown {
-        assert!(!page.contains("c4n4ry"), "{page}");
-    }
-    let folder = router.folder.path().join("data");
+    router.send(&[firing("a:6379"), firing("b:6379")]).await;
+    router.send(&[resolved("a:6379"), resolved("b:6379")]).await;
+    slack.up().await.unwrap();
+    let message = wait(&slack, "[RESOLVED] RedisDown").await;
+    assert_eq!((message.before.len(), count(&slack)), (0, 1));
+    assert!(message.says("Redis a:6379 is down") && message.says("Redis b:6379 is down"));
     router.running.stop().await;
-    for file in std::fs::read_dir(folder).unwrap() {
-        let bytes = std::fs::read(file.unwrap().path()).unwrap();
-        assert!(!String::from_utf8_lossy(&bytes).contains("c4n4ry"));
-    }
+}
+
+#[tokio::test]
+async fn a_reload_keeps_what_waits() {
+    let slack = Slack::start().await.unwrap();
+    let other = format!(
+        "route: {{ receiver: other }}\nreceivers: [{{ name: other, slack_configs: [{{ app_token: {BOT_TOKEN}, \
+         app_url: '{}', channel: '#alerts' }}] }}]\n",
+        slack.api_url()
+    );
+    slack.down().await;
+    let router = Router::start(&bot(&slack)).await;
+    router.send(&[firing("a:6379")]).await;
+    router.wait_for_metric("alertrouter_deliveries_total{integration=\"slack\",reason=\"connect\"} 1").await;
+    let reload = async |text: &str| {
+        router.folder.write("alertrouter.yml", text).unwrap();
+        let url = router.running.url("/-/reload");
+        kit::http::Client::new().post(&url, "text/plain", "").await.unwrap().status
+    };
+    assert_eq!(reload(&other).await, 200);
+    router
+        .wait_for_metric("alertrouter_deliveries_total{integration=\"slack\",reason=\"no_target\"} 1")
+        .await;
+    assert_ne!(reload("route: {}\n").await, 200);
+    slack.up().await.unwrap();
+    router.send(&[firing("a:6379")]).await;
+    assert_eq!(
+        wait(&slack, "Redis a:6379 is down").await.now.text,
+        ":rotating_light: *[FIRING:1] RedisDown*"
+    );
+    router.wait_for_metric("alertrouter_outbox_depth 1").await;
+    router.running.stop().await;
 }

@@ -173,11 +173,11 @@ mod tests {
                 vec![
                     Info,
                     ConfigNamed,
-                    ClusterInfo,
                     LatencyLatest,
                     LatencyHistogram,
                     SlowlogLen,
                     SlowlogLast,
+                    ClusterInfo,
                 ],
             ),
             (

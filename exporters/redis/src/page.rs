@@ -100,25 +100,29 @@ pub async fn write(
         collect_all(&config.namespace, scrape, &parts, page).await;
     }
 
-    let took = began.elapsed();
-    let (scrapes, seconds) = count(&mut kept.notes(), took);
     let mut samples = Samples::new(&config.namespace);
     samples.add(&CONNECT_TIME, &[], gathered.connecting.as_secs_f64());
     if let Some(ping) = gathered.ping {
         samples.add(&PING_TIME, &[], ping.as_secs_f64());
     }
-    let mut output = Output::new(&mut samples, role);
+    account(up, failure, began.elapsed(), &mut kept.notes(), &mut Output::new(&mut samples, role));
+    page.section(samples);
+}
+
+/// What this scrape came to, and all scrapes of the target together.
+fn account(up: bool, failure: Option<Reason>, took: Duration, notes: &mut Notes, output: &mut Output<'_>) {
+    notes.scrapes += 1;
+    notes.seconds += took.as_secs_f64();
     output.set(&UP, if up { 1.0 } else { 0.0 });
     let error = failure.map_or("", Reason::as_str);
     output.add(&LAST_ERROR, &[error], if failure.is_some() { 1.0 } else { 0.0 });
     output.set(&LAST_DURATION, took.as_secs_f64());
     #[expect(clippy::cast_precision_loss, reason = "no process makes 2^53 scrapes")]
-    output.set(&SCRAPES, scrapes as f64);
-    output.summary(&SCRAPE_DURATION, &[], &[], seconds, scrapes);
+    output.set(&SCRAPES, notes.scrapes as f64);
+    output.summary(&SCRAPE_DURATION, &[], &[], notes.seconds, notes.scrapes);
     if up {
         output.set(&KEY_GROUPS_DURATION, 0.0);
     }
-    page.section(samples);
 }
 
 /// One line when a target begins to fail, fails otherwise than before, or is well again.
@@ -132,12 +136,6 @@ fn log_change(target: &Target, gathered: &Gathered, failure: Option<Reason>, kep
         None if before.is_some() => info!(%target, "the target can be scraped again"),
         _ => {}
     }
-}
-
-fn count(notes: &mut Notes, took: Duration) -> (u64, f64) {
-    notes.scrapes += 1;
-    notes.seconds += took.as_secs_f64();
-    (notes.scrapes, notes.seconds)
 }
 
 /// When the server started. Both times are whole seconds and tick apart, so what was found first for a process

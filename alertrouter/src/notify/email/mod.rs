@@ -4,7 +4,7 @@
 //! hold up the others; the first mail of a thread is the one the others refer to.
 
 mod mime;
-mod render;
+pub(super) mod render;
 mod session;
 
 use lettre::message::Mailbox;

@@ -20,7 +20,7 @@ const COMPACT: usize = 10;
 const TEXT: usize = 4000;
 
 /// Plain text: what every reader can show.
-pub(super) fn text(card: &Card<'_>, size: Size, now: Moment) -> String {
+pub(in crate::notify) fn text(card: &Card<'_>, size: Size, now: Moment) -> String {
     let mut out = format!("{}\n{}\n", clean(&card.title()), card.counts());
     let most = most(size);
     for entry in card.alerts.iter().take(most) {
@@ -46,7 +46,7 @@ pub(super) fn text(card: &Card<'_>, size: Size, now: Moment) -> String {
 }
 
 /// HTML with inline styles, because mail readers drop everything else; the style sheet only adds the dark.
-pub(super) fn html(card: &Card<'_>, size: Size, now: Moment) -> String {
+pub(in crate::notify) fn html(card: &Card<'_>, size: Size, now: Moment) -> String {
     let mut out = String::with_capacity(4096);
     let colour = colour(card);
     push(

@@ -28,15 +28,15 @@ const COMPACT: usize = 5;
 
 /// A message's parts as Slack's methods take them.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Rendered {
+pub(in crate::notify) struct Rendered {
     /// Headline and fallback.
-    pub(super) text: String,
+    pub(in crate::notify) text: String,
     /// The card; empty in the plain form.
-    pub(super) attachments: Vec<Value>,
+    pub(in crate::notify) attachments: Vec<Value>,
 }
 
 /// Renders a card.
-pub(super) fn render(card: &Card<'_>, size: Size, now: Moment) -> Rendered {
+pub(in crate::notify) fn render(card: &Card<'_>, size: Size, now: Moment) -> Rendered {
     let headline = headline(card);
     if size == Size::Plain {
         return Rendered { text: headline, attachments: Vec::new() };

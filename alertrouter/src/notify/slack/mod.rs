@@ -8,7 +8,7 @@
 //! they would carry the secret away; a bot's message is found again by channel ID and ts, as Slack gave them.
 
 mod answer;
-mod blocks;
+pub(super) mod blocks;
 mod text;
 
 use std::time::Duration;

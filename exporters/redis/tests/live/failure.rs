@@ -16,7 +16,7 @@ async fn a_black_hole_is_down_before_the_scrape_times_out() {
         let page = Page(response.text());
         assert_eq!((response.status, page.value("redis_up"), page.error()), (200, Some(0.0), "timeout"));
         let took = page.value("redis_exporter_last_scrape_duration_seconds").unwrap();
-        assert!((0.5..1.0).contains(&took), "{took}");
+        assert!(took < 1.0, "{took}");
         exporter.stop().await;
     }
 }
@@ -66,7 +66,9 @@ async fn each_failure_has_its_reason_and_costs_only_its_part() {
     ] {
         let server = Scripted::start(except(command, act)).await;
         let exporter = exporter(&["--redis.addr", &server.url()]).await;
-        let page = Page(get(&exporter, "/metrics", 0.6).await.text());
+        // only what hangs is to run into the deadline, on a slow machine too
+        let timeout = if reason == "timeout" { 0.6 } else { 10.0 };
+        let page = Page(get(&exporter, "/metrics", timeout).await.text());
         assert_eq!((page.value("redis_up"), page.error()), (Some(up), reason), "{command}");
         if up > 0.0 {
             let success =

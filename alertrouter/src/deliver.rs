@@ -27,7 +27,7 @@ use lane::Lane;
 use targets::{Health, Targets};
 
 /// Attempts at the same time, over all targets: each holds a message and a connection.
-const MAX_IN_FLIGHT: u32 = 64;
+const MAX_IN_FLIGHT: usize = 64;
 
 /// Longest sleep, so that a clock that was set back cannot stop deliveries for long.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -88,19 +88,25 @@ impl Deliverer {
         stop: &watch::Receiver<bool>,
     ) -> Result<Duration, StoreError> {
         let now = self.now();
-        let flying = u32::try_from(lanes.len()).unwrap_or(MAX_IN_FLIGHT);
-        if flying < MAX_IN_FLIGHT {
+        loop {
+            let before = lanes.len();
+            if before >= MAX_IN_FLIGHT {
+                break;
+            }
             // those that fly may still look due, while they wait for their pace
-            let due = self.store.due(now, targets.closed(now), MAX_IN_FLIGHT + flying).await?;
-            for due in due {
-                let free = lanes.len() < MAX_IN_FLIGHT as usize;
+            let most = u32::try_from(MAX_IN_FLIGHT + before).unwrap_or(u32::MAX);
+            for due in self.store.due(now, targets.closed(now), most).await? {
                 let known = lanes.values().any(|lane| lane.thread == due.thread);
-                if !free || known || !targets.admit(&due.target, now) {
+                if lanes.len() >= MAX_IN_FLIGHT || known || !targets.admit(&due.target, now) {
                     continue;
                 }
                 let lane = Lane { deliverer: self.clone(), due: due.clone(), stop: stop.clone() };
                 let id = attempts.spawn(lane.deliver()).id();
                 lanes.insert(id, due);
+            }
+            // the many of a target that is full now must not hide those of another
+            if lanes.len() == before {
+                break;
             }
         }
         self.metrics.targets_down.set(targets.down());

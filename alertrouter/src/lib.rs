@@ -218,15 +218,11 @@ async fn housekeeping(store: Store, routing: Current, clock: Clock, mut stop: wa
                     tracing::debug!(%error, "the store still fails");
                 }
             }
-            _ = prune.tick() => loop {
+            _ = prune.tick() => {
                 let limits = routing.get().limits;
                 match store.prune(clock.now().into(), limits).await {
-                    Ok(pruned) if pruned == store::Pruned::default() => break,
                     Ok(pruned) => tracing::debug!(?pruned, "old rows removed"),
-                    Err(error) => {
-                        tracing::debug!(%error, "old rows could not be removed");
-                        break;
-                    }
+                    Err(error) => tracing::debug!(%error, "old rows could not be removed"),
                 }
             }
         }

@@ -77,7 +77,7 @@ impl Metrics {
             Opts::new("store_errors_total", "Requests to the store that failed.").namespace(NAMESPACE),
         )?;
         registry.register(Box::new(store_errors.clone()))?;
-        Ok(Self {
+        let metrics = Self {
             payloads: counters(
                 "received_payloads_total",
                 "Webhook requests by what became of them.",
@@ -121,7 +121,19 @@ impl Metrics {
             quarantined: gauge("quarantined_payloads", "Requests that could not be read and are kept.")?,
             firing: gauge("firing_alerts", "Alerts that fire, once per group.")?,
             groups: gauge("firing_groups", "Groups in which something fires.")?,
-        })
+        };
+        metrics.show_zeros();
+        Ok(metrics)
+    }
+
+    /// What alerts are written about is there from the start, so that its first increase is seen.
+    fn show_zeros(&self) {
+        for result in ["accepted", "known", "nothing", "quarantined", "too_large"] {
+            self.payloads.with_label_values(&[result]);
+        }
+        for integration in ["slack", "email"] {
+            self.deliveries.with_label_values(&[integration, "delivered"]);
+        }
     }
 
     /// Takes over what the store counted.

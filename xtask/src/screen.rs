@@ -2,7 +2,6 @@
 
 use std::env;
 use std::io::{self, IsTerminal, Stdout, Write};
-use std::process::Command;
 
 /// Columns of a line that changes; a longer one would wrap and could not be taken back.
 const COLUMNS: usize = 78;
@@ -69,9 +68,9 @@ impl Screen {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    /// Tells cargo whether its captured output may be coloured, as it will be shown here.
-    pub(crate) fn colour(&self, command: &mut Command) {
-        command.env("CARGO_TERM_COLOR", if self.colour { "always" } else { "never" });
+    /// Whether output that is captured may be coloured, as it will be shown here; in cargo's words.
+    pub(crate) fn colours(&self) -> &'static str {
+        if self.colour { "always" } else { "never" }
     }
 
     fn write(&self, text: &str) {

@@ -23,7 +23,7 @@ pub(crate) struct Found {
     pub(crate) counts: Counts,
     /// Shown when something failed.
     pub(crate) output: String,
-    /// Shown always.
+    /// Shown when nothing failed.
     pub(crate) summary: Option<String>,
 }
 
@@ -59,7 +59,7 @@ impl<'a> Steps<'a> {
             self.failed.push(name.to_owned());
             self.screen.line(&format!("\n{}\n", found.output.trim_end()));
         }
-        if let Some(summary) = found.summary {
+        if let Some(summary) = found.summary.filter(|_| good) {
             self.screen.line(&summary);
         }
         self.counts += found.counts;
@@ -68,7 +68,7 @@ impl<'a> Steps<'a> {
 
     /// A step that one command decides by its exit code.
     pub(crate) fn check(&mut self, name: &str, mut command: Command) -> bool {
-        self.screen.colour(&mut command);
+        command.env("CARGO_TERM_COLOR", self.screen.colours());
         self.step(name, |line| {
             let ran = line.watch(command)?;
             Ok(Found::check(&ran))

@@ -26,8 +26,8 @@ pub(crate) fn run(workspace: &Workspace, screen: &Screen) -> Result<bool> {
     }
     let nextest = machine::nextest(workspace, screen)?;
     let mut steps = Steps::new(screen, STEPS);
-    steps.check("format", workspace.cargo(&["fmt", "--all", "--check"]));
-    let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+    steps.check("format", workspace.cargo(&["fmt", "--all", "--check", "--", "--color", screen.colours()]));
+    let clippy = ["clippy", "--workspace", "--all-targets", "--keep-going", "--", "--deny", "warnings"];
     steps.check("clippy", workspace.cargo(&clippy));
     // all targets, so that features are those of the tests and nothing is built twice
     let built = steps.check("build", workspace.cargo(&["build", "--workspace", "--all-targets"]));
@@ -42,8 +42,16 @@ pub(crate) fn run(workspace: &Workspace, screen: &Screen) -> Result<bool> {
         steps.skip("doc tests", NOT_BUILT);
     }
     steps.step("rules", |line| promtool::rules(workspace, line));
-    let mut rustdoc = workspace.cargo(&["doc", "--workspace", "--no-deps", "--lib"]);
-    rustdoc.env("RUSTDOCFLAGS", "--deny warnings");
+    // private items, too: who reads it is one of us
+    let mut rustdoc = workspace.cargo(&[
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--lib",
+        "--document-private-items",
+        "--keep-going",
+    ]);
+    rustdoc.env("RUSTDOCFLAGS", "--deny warnings --allow rustdoc::private-intra-doc-links");
     steps.check("rustdoc", rustdoc);
     if built {
         steps.check("generated docs", workspace.example("docs", &["check"]));

@@ -11,7 +11,7 @@ use super::targets::{CLOSED, Health};
 use crate::notify::{Action, Cause, Message, Outcome as Sent, Size, Target};
 use crate::outbox::{Told, backoff, delivery_id, plan, told};
 use crate::routing::Routing;
-use crate::store::{Due, Finish, Outcome, View};
+use crate::store::{Due, Finish, Outcome, StoreError, View};
 
 /// A lease is longer than any attempt; with one process it only matters after a crash.
 const LEASE: Duration = Duration::from_mins(15);
@@ -47,7 +47,12 @@ impl Lane {
             Ok(Some(view)) => view,
             Ok(None) => return Health::Unknown,
             Err(error) => {
-                tracing::error!(%error, "a lane of the outbox cannot be taken");
+                // a store that fails as a whole is reported by itself, once
+                if let StoreError::Statement(_) = &error {
+                    tracing::error!(%error, "a lane of the outbox cannot be taken");
+                } else {
+                    tracing::debug!(%error, "a lane of the outbox cannot be taken now");
+                }
                 tokio::time::sleep(super::STORE_PAUSE).await;
                 return Health::Unknown;
             }

@@ -62,10 +62,37 @@ impl Store {
         .await
     }
 
-    /// Removes a step of what is beyond the limits; call again while something was removed.
+    /// Removes what is beyond the limits, in steps, so that webhooks pass in between.
     pub async fn prune(&self, now: Moment, limits: Limits) -> Result<Pruned, StoreError> {
         let before =
             Moment(now.0.saturating_sub(i64::try_from(limits.resolved.as_micros()).unwrap_or(i64::MAX)));
+        let most = i64::try_from(limits.inbox_bytes).unwrap_or(i64::MAX);
+        // counting all requests takes its time, so it is not the writer's
+        let old = self
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT coalesce(max(id), 0)
+                         FROM (SELECT id, sum(size) OVER (ORDER BY id DESC) AS newer FROM inbox)
+                         WHERE newer > ?",
+                    )?
+                    .query_row([most], |row| row.get::<_, i64>(0))
+            })
+            .await?;
+        let mut all = Pruned::default();
+        loop {
+            let step = self.prune_step(before, old, limits.deliveries).await?;
+            if step == Pruned::default() {
+                return Ok(all);
+            }
+            all.groups += step.groups;
+            all.inbox += step.inbox;
+            all.deliveries += step.deliveries;
+        }
+    }
+
+    /// Removes groups that were over `before`, requests up to `old`, and deliveries beyond so many.
+    async fn prune_step(&self, before: Moment, old: i64, deliveries: u32) -> Result<Pruned, StoreError> {
         self.write(move |session| {
             let groups = session
                 .connection
@@ -84,18 +111,16 @@ impl Store {
             let inbox = session
                 .connection
                 .prepare_cached(
-                    "DELETE FROM inbox WHERE id IN (
-                         SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id DESC) AS newer FROM inbox)
-                         WHERE newer > ? ORDER BY id LIMIT ?)",
+                    "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE id <= ? ORDER BY id LIMIT ?)",
                 )?
-                .execute(params![i64::try_from(limits.inbox_bytes).unwrap_or(i64::MAX), STEP])?;
+                .execute(params![old, STEP])?;
             let deliveries = session
                 .connection
                 .prepare_cached(
                     "DELETE FROM deliveries WHERE id IN (
                          SELECT id FROM deliveries WHERE id <= (SELECT max(id) FROM deliveries) - ? LIMIT ?)",
                 )?
-                .execute(params![limits.deliveries, STEP])?;
+                .execute(params![deliveries, STEP])?;
             Ok(Pruned { groups, inbox, deliveries })
         })
         .await

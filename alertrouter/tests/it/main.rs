@@ -1,6 +1,8 @@
 //! The router from the outside: webhooks in, doubles of Slack and of a mail server at the other end.
 
 #[cfg(test)]
+mod alertmanager;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod durable;

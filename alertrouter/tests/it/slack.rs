@@ -268,3 +268,52 @@ async fn a_reload_keeps_what_waits() {
     router.wait_for_metric("alertrouter_outbox_depth 1").await;
     router.running.stop().await;
 }
+
+#[tokio::test]
+async fn what_cannot_be_told_for_too_long_is_a_dead_letter() {
+    let slack = Slack::start().await.unwrap();
+    slack.down().await;
+    let config = format!("{}delivery: {{ give_up_after: 1500ms }}\n", bot(&slack));
+    let router = Router::start(&config).await;
+    router.send(&[firing("a:6379")]).await;
+    router
+        .wait_for_metric("alertrouter_dead_letters_total{integration=\"slack\",reason=\"connect\"} 1")
+        .await;
+    router.wait_for_metric("alertrouter_dead_letters 1").await;
+    router.wait_for_metric("alertrouter_outbox_depth 0").await;
+    // what happens next is told again
+    slack.up().await.unwrap();
+    router.send(&[firing("b:6379")]).await;
+    wait(&slack, "[FIRING:2]").await;
+    router.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_target_that_hangs_hides_no_other() {
+    let slack = Slack::start().await.unwrap();
+    let silent = kit::blackhole::Silent::start().await.unwrap();
+    let config = format!(
+        "route:
+  receiver: silent
+  routes:
+    - {{ receiver: team, matchers: ['instance=last'] }}
+receivers:
+  - name: silent
+    slack_configs: [{{ api_url: 'http://{}/services/x' }}]
+  - name: team
+    slack_configs: [{{ api_url: '{}' }}]
+",
+        silent.address(),
+        slack.hook("#alerts")
+    );
+    let router = Router::start(&config).await;
+    for n in 0..150 {
+        let name = format!("Alert{n}");
+        assert_eq!(router.post(&payload(&[("alertname", &name)], &[firing("a")])).await.status, 200);
+    }
+    let start = tokio::time::Instant::now();
+    router.send(&[firing("last")]).await;
+    wait(&slack, "Redis last is down").await;
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+    router.running.stop().await;
+}

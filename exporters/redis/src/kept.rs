@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use toolkit::scrape::Failures;
 
 use crate::command::Denied;
 use crate::error::Reason;
@@ -33,6 +34,8 @@ pub struct KeptTargets {
 pub struct Kept {
     /// The connection, while no scrape uses it.
     pub session: tokio::sync::Mutex<Option<Session>>,
+    /// Which collectors fail for it.
+    pub failures: Failures,
     notes: Mutex<Notes>,
 }
 

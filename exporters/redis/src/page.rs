@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use toolkit::clock::Clock;
 use toolkit::expo::{Desc, Kind, Page, Samples};
-use toolkit::scrape::{Collector, Scrape, collect_all};
+use toolkit::scrape::{Collector, Scrape, collect_all, none_collected};
 use tracing::{info, warn};
 
 use crate::collectors::{PARTS, Reading, Rendering};
@@ -97,7 +97,9 @@ pub async fn write(
         let parts: Vec<Rendering<'_>> =
             PARTS.iter().map(|part| Rendering { part: *part, reading: &reading, role }).collect();
         let parts: Vec<&dyn Collector> = parts.iter().map(|part| part as &dyn Collector).collect();
-        collect_all(&config.namespace, scrape, &parts, page).await;
+        collect_all(&config.namespace, scrape, &parts, &kept.failures, page).await;
+    } else {
+        none_collected(&config.namespace, PARTS.iter().map(|part| part.name), page);
     }
 
     let mut samples = Samples::new(&config.namespace);

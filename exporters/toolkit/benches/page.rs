@@ -3,7 +3,6 @@
 //!
 //! `cargo bench -p toolkit --bench page`
 
-#![expect(missing_docs, reason = "criterion's macros write public functions")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run should stop")]
 
 use std::hint::black_box;

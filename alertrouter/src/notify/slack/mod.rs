@@ -173,7 +173,10 @@ impl Slack {
             ("icon_emoji", &self.settings.icon_emoji),
             ("icon_url", &self.settings.icon_url),
         ] {
-            if let Some(value) = value {
+            // an edit keeps its author
+            if let Some(value) = value
+                && message.action == Action::Post
+            {
                 set(&mut body, key, json!(value));
             }
         }

@@ -1,12 +1,14 @@
 //! Collectors side by side.
 
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use tokio::time::{Instant, timeout_at};
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::expo::{Desc, Kind, Page, Samples};
 
@@ -63,6 +65,34 @@ impl CollectError {
     }
 }
 
+/// Which collectors fail, and why: what was logged last. Kept for each target from scrape to scrape, so that the log
+/// has a line when something changes, and not one for each scrape.
+#[derive(Debug, Default)]
+pub struct Failures {
+    reasons: Mutex<HashMap<String, &'static str>>,
+}
+
+impl Failures {
+    fn note(&self, collector: &str, error: Option<&CollectError>) {
+        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        match error {
+            None => {
+                if reasons.remove(collector).is_some() {
+                    info!(collector, "the collector works again");
+                }
+            }
+            Some(error) => {
+                let before = reasons.insert(collector.to_owned(), error.reason);
+                if error.reason == "panic" {
+                    error!(collector, %error, "a collector panicked");
+                } else if before != Some(error.reason) {
+                    warn!(collector, reason = error.reason, %error, "a collector failed");
+                }
+            }
+        }
+    }
+}
+
 /// Runs all collectors at once and adds what they wrote to the page, with each one's success and duration.
 ///
 /// Returns the number of collectors that failed, by error, panic or deadline.
@@ -70,6 +100,7 @@ pub async fn collect_all(
     namespace: &str,
     scrape: &Scrape,
     collectors: &[&dyn Collector],
+    failures: &Failures,
     page: &mut Page,
 ) -> usize {
     let outcomes = join_all(collectors.iter().map(|collector| run(namespace, scrape, *collector))).await;
@@ -78,6 +109,7 @@ pub async fn collect_all(
     for (collector, outcome) in collectors.iter().zip(outcomes) {
         let name = collector.name();
         let succeeded = outcome.error.is_none();
+        failures.note(name, outcome.error.as_ref());
         failed += usize::from(!succeeded);
         report.add(&SUCCESS, &[name], if succeeded { 1.0 } else { 0.0 });
         report.add(&DURATION, &[name], outcome.seconds);
@@ -85,6 +117,16 @@ pub async fn collect_all(
     }
     page.section(report);
     failed
+}
+
+/// Adds what collectors report when none of them could be run, because the target does not answer: each failed.
+pub fn none_collected<'a>(namespace: &str, collectors: impl IntoIterator<Item = &'a str>, page: &mut Page) {
+    let mut report = Samples::new(namespace);
+    for collector in collectors {
+        report.add(&SUCCESS, &[collector], 0.0);
+        report.add(&DURATION, &[collector], 0.0);
+    }
+    page.section(report);
 }
 
 struct Outcome {
@@ -105,12 +147,7 @@ async fn run(namespace: &str, scrape: &Scrape, collector: &dyn Collector) -> Out
         Err(_) => Some(CollectError::new("timeout", "the scrape's deadline passed")),
     };
     let seconds = started.elapsed().as_secs_f64();
-    let collector = collector.name();
-    match &error {
-        None => debug!(collector, seconds, samples = samples.len(), "collected"),
-        Some(error) if error.reason == "panic" => error!(collector, %error, "a collector panicked"),
-        Some(error) => warn!(collector, reason = error.reason, %error, "a collector failed"),
-    }
+    debug!(collector = collector.name(), seconds, samples = samples.len(), "collected");
     Outcome { samples, error, seconds }
 }
 
@@ -166,7 +203,7 @@ mod tests {
         let mut page = Page::new();
         let collectors: [&dyn Collector; 4] =
             [&Scripted::Hangs, &Scripted::Panics, &Scripted::Works, &Scripted::Fails];
-        let failed = collect_all("t", &scrape, &collectors, &mut page).await;
+        let failed = collect_all("t", &scrape, &collectors, &Failures::default(), &mut page).await;
         assert_eq!((failed, started.elapsed()), (3, Duration::from_secs(3)));
 
         let (page, _) = page.finish();

@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::Read;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, Gauge, Metric, MetricFamily, MetricType};
+
+/// Bytes that are read of one file; `net/dev` has some 130 bytes for each interface.
+const PROC_FILE: usize = 16 * 1024;
 
 /// Clock ticks a second in `/proc/self/stat`. It is 100 on every Linux that this is built for (`USER_HZ`).
 const TICKS: f64 = 100.0;
@@ -47,10 +51,20 @@ const METRICS: [(&str, &str, MetricType); 9] = [
     ),
 ];
 
-/// Reads `/proc/self` at every gathering; holds nothing that can grow old.
+/// Reads at every gathering what changes, and what does not change once: this is a good part of a small scrape.
 #[derive(Debug)]
 pub(super) struct Process {
     descs: Vec<Desc>,
+    constants: Constants,
+}
+
+/// What stays for as long as the process lives.
+#[derive(Debug)]
+struct Constants {
+    /// When the machine was booted, seconds since 1970.
+    boot: Option<f64>,
+    max_virtual_bytes: Option<f64>,
+    max_files: Option<f64>,
 }
 
 impl Process {
@@ -58,7 +72,7 @@ impl Process {
         let desc = |(name, help, _): &(&str, &str, MetricType)| {
             Desc::new((*name).to_owned(), (*help).to_owned(), Vec::new(), HashMap::new())
         };
-        Ok(Self { descs: METRICS.iter().map(desc).collect::<Result<_, _>>()? })
+        Ok(Self { descs: METRICS.iter().map(desc).collect::<Result<_, _>>()?, constants: Constants::read() })
     }
 }
 
@@ -68,7 +82,7 @@ impl Collector for Process {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let values = read();
+        let values = read(&self.constants);
         let families = METRICS.iter().zip(values).filter_map(|((name, help, kind), value)| {
             let mut metric = Metric::default();
             if *kind == MetricType::COUNTER {
@@ -91,26 +105,50 @@ impl Collector for Process {
     }
 }
 
+impl Constants {
+    fn read() -> Self {
+        let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+        let boot = fs::read_to_string("/proc/stat").unwrap_or_default();
+        Self {
+            boot: boot.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok()),
+            max_virtual_bytes: parse_limit(&limits, "Max address space"),
+            max_files: parse_limit(&limits, "Max open files"),
+        }
+    }
+}
+
 /// The values in the order of [`METRICS`]; what cannot be read is left out.
-fn read() -> [Option<f64>; 9] {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let boot = fs::read_to_string("/proc/stat").unwrap_or_default();
-    let network = fs::read_to_string("/proc/self/net/dev").unwrap_or_default();
-    let stat = parse_stat(&stat);
-    let boot = boot.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse::<f64>().ok());
-    let network = parse_network(&network);
+fn read(constants: &Constants) -> [Option<f64>; 9] {
+    let mut buffer = [0; PROC_FILE];
+    let stat = read_small("/proc/self/stat", &mut buffer).and_then(parse_stat);
+    let (start, cpu, virtual_bytes, resident) = match stat {
+        Some(stat) => (
+            constants.boot.map(|boot| boot + stat.start_seconds),
+            Some(stat.cpu_seconds),
+            Some(stat.virtual_bytes),
+            Some(stat.resident_bytes),
+        ),
+        None => (None, None, None, None),
+    };
+    let network = read_small("/proc/self/net/dev", &mut buffer).and_then(parse_network);
     [
-        stat.as_ref().map(|stat| stat.cpu_seconds),
-        stat.as_ref().zip(boot).map(|(stat, boot)| boot + stat.start_seconds),
-        stat.as_ref().map(|stat| stat.virtual_bytes),
-        parse_limit(&limits, "Max address space"),
-        stat.as_ref().map(|stat| stat.resident_bytes),
+        cpu,
+        start,
+        virtual_bytes,
+        constants.max_virtual_bytes,
+        resident,
+        // one of them is the folder that is being read
         fs::read_dir("/proc/self/fd").ok().map(|entries| count(entries.count().saturating_sub(1))),
-        parse_limit(&limits, "Max open files"),
+        constants.max_files,
         network.map(|(received, _)| received),
         network.map(|(_, sent)| sent),
     ]
+}
+
+/// Reads a small file of `/proc` in one go: without asking for its size first, which is 0 there.
+fn read_small<'a>(path: &str, buffer: &'a mut [u8]) -> Option<&'a str> {
+    let length = fs::File::open(path).ok()?.read(buffer).ok()?;
+    std::str::from_utf8(buffer.get(..length)?).ok()
 }
 
 struct Stat {
@@ -166,7 +204,7 @@ mod tests {
 
     #[test]
     fn this_process_has_its_values() {
-        let values = read();
+        let values = read(&Constants::read());
         let at = |index: usize| values[index].unwrap();
         assert!(at(1) > 1_600_000_000.0, "start {}", at(1));
         assert!(at(2) > at(4) && at(4) > 1_000_000.0, "memory {} {}", at(2), at(4));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use toolkit::app::{About, App, Context, ProbeError, ProbeRequest, Program, Running, StartError};
 use toolkit::config::{ConfigError, Document};
 use toolkit::expo::{Desc, Kind, Page, Samples};
-use toolkit::scrape::{Collecting, Collector, Scrape, collect_all};
+use toolkit::scrape::{Collecting, Collector, Failures, Scrape, collect_all};
 
 const VALUE: Desc<'_> = Desc {
     name: "value",
@@ -31,6 +31,7 @@ const SIZES: Desc<'_> = Desc { name: "sizes", help: "A histogram.", kind: Kind::
 pub(crate) struct Sample {
     config: Mutex<Config>,
     collections: AtomicUsize,
+    failures: Failures,
 }
 
 #[derive(clap::Args, Clone, Debug)]
@@ -75,7 +76,11 @@ impl Program for Sample {
     }
 
     async fn start(config: Config, _: Context) -> Result<Self, StartError> {
-        Ok(Self { config: Mutex::new(config), collections: AtomicUsize::new(0) })
+        Ok(Self {
+            config: Mutex::new(config),
+            collections: AtomicUsize::new(0),
+            failures: Failures::default(),
+        })
     }
 
     async fn reconfigure(&self, config: Config) -> Result<(), StartError> {
@@ -84,7 +89,7 @@ impl Program for Sample {
     }
 
     async fn scrape(&self, scrape: &Scrape, page: &mut Page) {
-        collect_all("sample", scrape, &[self], page).await;
+        collect_all("sample", scrape, &[self], &self.failures, page).await;
     }
 
     async fn probe(&self, request: &ProbeRequest, _: &Scrape, page: &mut Page) -> Result<(), ProbeError> {
@@ -127,6 +132,7 @@ impl Collector for Sample {
 }
 
 /// Starts the program on a free port.
+#[expect(clippy::unwrap_used, reason = "a test that cannot start its program has failed")]
 pub(crate) async fn launch(arguments: &[&str]) -> Running<Sample> {
     let all = [&["--web.listen-address=127.0.0.1:0"], arguments].concat();
     App::<Sample>::launch(&all).await.unwrap()

@@ -37,7 +37,7 @@ pub struct Suite {
 }
 
 /// All programs.
-pub const PROGRAMS: [Suite; 2] = [
+pub const PROGRAMS: [Suite; 3] = [
     Suite {
         name: "redis-exporter",
         port: 9121,
@@ -46,6 +46,15 @@ pub const PROGRAMS: [Suite; 2] = [
         config: None,
         arguments: &["--redis.addr=redis://127.0.0.1:1"],
         wrong_type: "targets:\n  wrong: type\n",
+    },
+    Suite {
+        name: "postgres-exporter",
+        port: 9187,
+        env_prefix: "PG_EXPORTER",
+        probe_path: Some("/probe"),
+        config: None,
+        arguments: &[],
+        wrong_type: "collectors:\n  wrong: type\n",
     },
     Suite {
         name: "alertrouter",

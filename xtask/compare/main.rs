@@ -1,4 +1,4 @@
-//! Our exporters beside their peers: latency, CPU and memory of a scrape, in turn, on one Redis.
+//! Our exporters beside their peers: latency, CPU and memory of a scrape, in turn, on one server.
 //!
 //! Machines drift; that is why the two sides are asked in turn (A B A B …) and why ratios are what is printed last.
 
@@ -13,6 +13,7 @@ use kit::redis::Redis;
 
 use crate::side::{Side, Summary};
 
+mod postgres;
 mod side;
 
 /// The exporter that redis-exporter replaces; set `WATCHFIRE_PEERS` or install it.
@@ -35,7 +36,7 @@ const START: Duration = Duration::from_secs(20);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run().await {
+    match run(std::env::args().nth(1).as_deref()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error: {error:#}"));
@@ -44,7 +45,18 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<()> {
+/// Compares one kind of exporter, or all.
+async fn run(only: Option<&str>) -> Result<()> {
+    if only.is_none_or(|only| only == "redis") {
+        redis().await?;
+    }
+    if only.is_none_or(|only| only == "postgres") {
+        postgres::run().await?;
+    }
+    Ok(())
+}
+
+async fn redis() -> Result<()> {
     let Ok(peer) = REDIS_EXPORTER.find() else {
         say(&format!(
             "\nredis_exporter is not on this machine: nothing to compare with; hint: {}, or set WATCHFIRE_PEERS",

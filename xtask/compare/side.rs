@@ -44,6 +44,11 @@ impl Side {
         Ok(Self { pid, host, connection, latencies: Vec::new(), cpu_before: 0.0, series: 0 })
     }
 
+    /// Where it listens.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Forgets what was before.
     pub(crate) fn begin(&mut self) -> Result<()> {
         self.latencies.clear();

@@ -36,11 +36,17 @@ const GCC: Package = Package { name: "gcc", programs: &[&["cc"]], python: None }
 const OPENMETRICS_PARSER: Package =
     Package { name: "python3-prometheus-client", programs: &[], python: Some("prometheus_client") };
 
+const POSTGRES_CLIENT: Package = Package { name: "postgresql-client", programs: &[&["psql"]], python: None };
+const PGBOUNCER: Package = Package { name: "pgbouncer", programs: &[&["pgbouncer"]], python: None };
+/// Has the servers that Debian has not: PostgreSQL 13 to 18.
+const NPM: Package = Package { name: "npm", programs: &[&["npm"]], python: None };
+
 /// What the demo needs.
 pub(crate) const DEMO: &[Package] = &[GCC, REDIS, PROMETHEUS, ALERTMANAGER];
 
 /// What the tests need.
-pub(crate) const TEST: &[Package] = &[GCC, REDIS, PROMETHEUS, ALERTMANAGER, OPENMETRICS_PARSER];
+pub(crate) const TEST: &[Package] =
+    &[GCC, REDIS, PROMETHEUS, ALERTMANAGER, OPENMETRICS_PARSER, POSTGRES_CLIENT, PGBOUNCER, NPM];
 
 /// Asked by Debian's packages before they start a service; 101 means no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -135,8 +141,9 @@ fn apt(arguments: &[&str]) -> Result<()> {
 /// is to be done, and where it fails the person is not worse off than with apt alone.
 fn disable_services(packages: &[&str]) {
     if Path::new("/run/systemd/system").is_dir() {
-        let services =
-            packages.iter().filter(|name| [REDIS, PROMETHEUS, ALERTMANAGER].iter().any(|p| p.name == **name));
+        let services = packages
+            .iter()
+            .filter(|name| [REDIS, PROMETHEUS, ALERTMANAGER, PGBOUNCER].iter().any(|p| p.name == **name));
         let mut systemctl = Command::new("systemctl");
         systemctl
             .arg("disable")

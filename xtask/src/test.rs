@@ -14,7 +14,7 @@ use crate::steps::{Found, Line, Steps};
 use crate::workspace::Workspace;
 
 /// Steps below; the list shows how far it is.
-const STEPS: usize = 9;
+const STEPS: usize = 10;
 
 /// What is said of a step that needs binaries which could not be built.
 const NOT_BUILT: &str = "the build failed";
@@ -32,12 +32,14 @@ pub(crate) fn run(workspace: &Workspace, screen: &Screen) -> Result<bool> {
     // all targets, so that features are those of the tests and nothing is built twice
     let built = steps.check("build", workspace.cargo(&["build", "--workspace", "--all-targets"]));
     if built {
+        steps.check("servers of tests", workspace.example("servers", &[]));
         steps.step("tests", |line| tests(workspace, line, nextest));
         steps.step("doc tests", |line| {
             let ran = line.watch(workspace.cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]))?;
             Ok(Found { counts: Counts::of(&ran, Counts::libtest), output: ran.essence(), summary: None })
         });
     } else {
+        steps.skip("servers of tests", NOT_BUILT);
         steps.skip("tests", NOT_BUILT);
         steps.skip("doc tests", NOT_BUILT);
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a real server process, its log and its end | [`process`] |
 //! | Redis, Prometheus, Alertmanager | [`redis`], [`prometheus`], [`alertmanager`] |
+//! | PostgreSQL 13 to 18, PgBouncer | [`postgres`], [`pgbouncer`] |
 //! | doubles of Slack and of a mail server, with transcripts and scripted faults | [`slack`], [`smtp`] |
 //! | an HTTP server whose answers a test writes (pages to scrape, webhooks to receive) | [`web`] |
 //! | servers that hurt: accept and never answer | [`blackhole`] |
@@ -20,6 +21,8 @@ pub mod blackhole;
 pub mod http;
 pub mod inbox;
 mod listener;
+pub mod pgbouncer;
+pub mod postgres;
 pub mod process;
 pub mod prometheus;
 pub mod redis;

@@ -25,6 +25,9 @@ use crate::wait::eventually;
 /// How long a server may take to obey SIGTERM before it gets SIGKILL; tests should not wait longer for a bad server.
 const STOP_BOUND: Duration = Duration::from_secs(10);
 
+/// Seconds that a server gets to end by its own quick signal (see [`Launch::signals`]) before it gets SIGKILL.
+const QUICK_END_SECONDS: &str = "3";
+
 /// Lines of a server's log shown in an error: enough for a cause, short enough to read.
 const LOG_TAIL_LINES: usize = 20;
 
@@ -110,7 +113,19 @@ pub struct Launch {
     name: &'static str,
     command: Command,
     log: PathBuf,
+    signals: Signals,
 }
+
+/// By which signals a server ends.
+#[derive(Clone, Copy, Debug)]
+struct Signals {
+    /// In order.
+    stop: &'static str,
+    /// At once.
+    end: &'static str,
+}
+
+const USUAL: Signals = Signals { stop: "TERM", end: "KILL" };
 
 impl Launch {
     /// Prepares `program` to run in `folder`, its output appended to `<name>.log` there.
@@ -122,7 +137,7 @@ impl Launch {
     pub fn at(path: &Path, name: &'static str, folder: &Folder) -> Self {
         let mut command = Command::new(path);
         command.current_dir(folder.path()).stdin(Stdio::null()).process_group(0);
-        Self { name, command, log: folder.path().join(format!("{name}.log")) }
+        Self { name, command, log: folder.path().join(format!("{name}.log")), signals: USUAL }
     }
 
     /// Adds one argument.
@@ -143,6 +158,21 @@ impl Launch {
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.command.env(name, value.into());
+        self
+    }
+
+    /// Runs it as this user and group of the machine, which only root may ask for.
+    #[must_use]
+    pub fn user(mut self, user: u32, group: u32) -> Self {
+        self.command.uid(user).gid(group);
+        self
+    }
+
+    /// The signals that end it in order (`TERM` unless said here) and at once (`KILL`), for a server that must
+    /// clean up even when it ends at once: what it holds outside its folder would stay behind on the machine.
+    #[must_use]
+    pub fn signals(mut self, stop: &'static str, end: &'static str) -> Self {
+        self.signals = Signals { stop, end };
         self
     }
 
@@ -173,8 +203,9 @@ impl Launch {
         let log_start = log.metadata()?.len();
         self.command.stdout(log.try_clone()?).stderr(log);
         let child = self.command.spawn().with_context(|| format!("cannot start {}", self.name))?;
-        let guard = Guard::over_process(child.id())?;
-        Ok(Server { name: self.name, child, guard, log: self.log.clone(), log_start })
+        let guard = Guard::over_process(child.id(), self.signals.end)?;
+        let (log, signals) = (self.log.clone(), self.signals);
+        Ok(Server { name: self.name, child, guard, log, log_start, signals })
     }
 }
 
@@ -186,6 +217,7 @@ pub struct Server {
     guard: Guard,
     log: PathBuf,
     log_start: u64,
+    signals: Signals,
 }
 
 impl Server {
@@ -208,7 +240,7 @@ impl Server {
 
     /// Ends it in order: SIGTERM, and SIGKILL if it has not ended in ten seconds.
     pub async fn stop(mut self) -> Result<ExitStatus> {
-        signal("TERM", &self.pid().to_string())?;
+        signal(self.signals.stop, &self.pid().to_string())?;
         let what = format!("{} to end", self.name);
         eventually(STOP_BOUND, &what, async || {
             self.child.try_wait()?.ok_or_else(|| anyhow!("it ignores SIGTERM"))
@@ -218,6 +250,7 @@ impl Server {
 
     /// Ends it as a crash does: SIGKILL, no chance to say goodbye.
     pub fn kill9(mut self) {
+        self.signals.end = "KILL";
         self.end();
     }
 
@@ -234,8 +267,13 @@ impl Server {
     fn end(&mut self) {
         if self.is_running() {
             // The whole group, while its leader's pid is still ours: servers may have children.
-            drop(signal("KILL", &format!("-{}", self.pid())));
-            drop(self.child.kill());
+            let group = format!("-{}", self.pid());
+            if self.signals.end == USUAL.end {
+                drop(signal(USUAL.end, &group));
+                drop(self.child.kill());
+            } else {
+                drop(hurry(self.signals.end, &group, &mut self.child));
+            }
         }
         drop(self.child.wait());
         self.guard.dismiss();
@@ -321,7 +359,7 @@ pub async fn accepts(port: u16) -> Result<()> {
 }
 
 /// Sends a signal by the shell's own `kill`: the call needs `unsafe`, which this workspace forbids.
-fn signal(name: &str, to: &str) -> Result<()> {
+pub(crate) fn signal(name: &str, to: &str) -> Result<()> {
     let mut shell = Command::new("sh");
     shell.args(["-c", "kill -s \"$1\" -- \"$2\"", "sh", name, to]);
     shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -329,13 +367,36 @@ fn signal(name: &str, to: &str) -> Result<()> {
     if status.success() { Ok(()) } else { Err(anyhow!("cannot send SIG{name} to {to}")) }
 }
 
+/// Lets a server end by its own quick signal, and kills it when it does not.
+fn hurry(quick: &str, group: &str, child: &mut Child) -> Result<()> {
+    // a paused one hears nothing else
+    signal("CONT", group)?;
+    signal(quick, group)?;
+    let mut shell = Command::new("sh");
+    let deed = format!("sleep {QUICK_END_SECONDS}; kill -s KILL -- \"$1\"");
+    shell.args(["-c", &deed, "sh", group]).current_dir("/").process_group(0);
+    shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut impatience = shell.spawn().context("cannot run sh")?;
+    drop(child.wait());
+    signal("KILL", &format!("-{}", impatience.id()))?;
+    drop(impatience.wait());
+    Ok(())
+}
+
 /// What survives us and cleans up: a shell that reads our pipe until we dismiss it or die.
 #[derive(Debug)]
 struct Guard(Child);
 
 impl Guard {
-    fn over_process(pid: u32) -> Result<Self> {
-        Self::start("kill -s KILL -- \"-$1\"", OsStr::new(&pid.to_string()))
+    fn over_process(pid: u32, end: &str) -> Result<Self> {
+        let deed = if end == USUAL.end {
+            "kill -s KILL -- \"-$1\"".to_owned()
+        } else {
+            format!(
+                "kill -s CONT -- \"-$1\"; kill -s {end} -- \"-$1\"; sleep {QUICK_END_SECONDS}; kill -s KILL -- \"-$1\""
+            )
+        };
+        Self::start(&deed, OsStr::new(&pid.to_string()))
     }
 
     fn over_folder(folder: &Path) -> Result<Self> {
@@ -427,8 +488,10 @@ mod tests {
         let folder = Folder::new().unwrap();
         let inside = folder.write("data", "x").unwrap();
         let mut orphan = Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
-        let mut guards =
-            [Guard::over_process(orphan.id()).unwrap(), Guard::over_folder(folder.path()).unwrap()];
+        let mut guards = [
+            Guard::over_process(orphan.id(), USUAL.end).unwrap(),
+            Guard::over_folder(folder.path()).unwrap(),
+        ];
         for guard in &mut guards {
             drop(guard.0.stdin.take()); // what the kernel does with our pipes when we die
             guard.0.wait().unwrap();

@@ -1,0 +1,49 @@
+//! `grants`: the SQL that gives a role what the enabled collectors need.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::collector::sql::{quote_identifier, quote_literal};
+use crate::config::Config;
+
+/// Without these a role sees its own sessions only.
+const ALWAYS: &str = "pg_monitor";
+
+/// The script.
+pub(super) fn script(config: &Config, role: &str) -> String {
+    let mut needed: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut extensions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for chosen in &config.collectors {
+        let name = chosen.collector.name.as_str();
+        for right in &chosen.collector.needs.rights {
+            needed.entry(right).or_default().push(name);
+        }
+        if let Some(extension) = &chosen.collector.needs.extension {
+            extensions.entry(extension).or_default().push(name);
+        }
+    }
+    needed.entry(ALWAYS).or_default();
+    let (quoted, literal) = (quote_identifier(role), quote_literal(role));
+    let mut text = format!(
+        "-- Run as a superuser, or as the administrator that a managed service gives you.\n\
+         DO $$ BEGIN\n  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = {literal}) THEN\n    \
+         CREATE ROLE {quoted} LOGIN CONNECTION LIMIT 6;\n  END IF;\nEND $$;\n\
+         -- Set its password without writing it down here: \\password {quoted}\n"
+    );
+    for (right, collectors) in needed {
+        let why = match collectors.join(", ") {
+            names if names.is_empty() => "sessions, settings and statistics of others".to_owned(),
+            names => names,
+        };
+        // what is written to a string arrives
+        let _ignored = writeln!(text, "GRANT {right} TO {quoted}; -- {why}");
+    }
+    for (extension, collectors) in extensions {
+        let name = quote_identifier(extension);
+        let _ignored = writeln!(text, "CREATE EXTENSION IF NOT EXISTS {name}; -- {}", collectors.join(", "));
+    }
+    text.push_str("-- In each database that PUBLIC may not enter:\n-- GRANT CONNECT ON DATABASE \"…\" TO ");
+    text.push_str(&quoted);
+    text.push_str(";\n");
+    text
+}

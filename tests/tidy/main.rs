@@ -2,6 +2,8 @@
 //!
 //! clippy and rustfmt judge the lines; here stands what they do not look at.
 
+mod dashboards;
 mod layers;
+mod rules;
 mod sizes;
 mod tree;

@@ -180,9 +180,13 @@ impl<P: Program> Pages<P> {
 }
 
 fn page_response(page: &Finished, headers: &HeaderMap) -> Response {
-    let header_of = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let format = negotiate_format(header_of(header::ACCEPT));
-    let compression = negotiate_compression(header_of(header::ACCEPT_ENCODING));
+    // several lines of one header are one list (RFC 9110, 5.3)
+    let list_of = |name| {
+        let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+        lines.collect::<Vec<_>>().join(",")
+    };
+    let format = negotiate_format(&list_of(header::ACCEPT));
+    let compression = negotiate_compression(&list_of(header::ACCEPT_ENCODING));
     let mut response = Response::new(Body::from(page.encode(format, compression)));
     let answer = response.headers_mut();
     answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));

@@ -310,9 +310,11 @@ fn compare(known: Option<&Known>, seen: &Seen, policy: &Policy, now: Moment) -> 
     match (known.status, seen.status) {
         (Status::Firing, Status::Firing) => still_firing(known, seen, now),
         (Status::Firing, Status::Resolved) => {
-            let over_before = match (seen.ends_at, seen.starts_at, known.starts_at) {
-                (Some(end), _, Some(start)) => end < start,
-                (None, Some(seen), Some(start)) => seen < start,
+            // the same start is the same run, whatever its end says: senders' clocks differ
+            let over_before = match (seen.starts_at, known.starts_at) {
+                (Some(start), Some(known)) => {
+                    start < known && seen.ends_at.unwrap_or(start).plus(SKEW) < known
+                }
                 _ => false,
             };
             if over_before {
@@ -345,6 +347,9 @@ fn compare(known: Option<&Known>, seen: &Seen, policy: &Policy, now: Moment) -> 
     }
 }
 
+/// How far the clocks of two senders of one alert may be apart.
+const SKEW: Duration = Duration::from_mins(5);
+
 /// The start may move: earlier, because the sender keeps the earliest; later, when a resolve was missed.
 fn still_firing(known: &Known, seen: &Seen, now: Moment) -> Difference {
     let starts_at = match (known.starts_at, seen.starts_at) {
@@ -355,7 +360,12 @@ fn still_firing(known: &Known, seen: &Seen, now: Moment) -> Difference {
     if starts_at == known.starts_at && seen.content == known.content {
         return Difference::None;
     }
-    let known = Known { starts_at, content: seen.content, changed_at: now, ..known.clone() };
+    // a later start means that the run with the old one is over
+    let ended_before = match known.starts_at {
+        Some(old) if starts_at > Some(old) => Some(Moment(old.0 + 1)),
+        _ => known.ended_before,
+    };
+    let known = Known { starts_at, ended_before, content: seen.content, changed_at: now, ..known.clone() };
     Difference::Change(Transition::Edited, known)
 }
 
@@ -485,6 +495,11 @@ mod tests {
             (100, "A-10:65", "stale", 0),
             (101, "A-70:90", "all_resolved", 1),
         ]);
+        // a sender whose clock is slow ends the alert before it began, for us
+        check(&[(30, "A+20", "first", 1), (40, "A-10:15", "all_resolved", 1)]);
+        check(&[(30, "A+20", "first", 1), (40, "A-20:15", "all_resolved", 1)]);
+        // a run that was over long before is another one
+        check(&[(1000, "A+900", "first", 1), (1010, "A-10:500", "stale", 0)]);
     }
 
     #[test]

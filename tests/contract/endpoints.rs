@@ -1,6 +1,5 @@
 //! Paths, methods, stop, reload, health.
 
-use std::process::Command;
 use std::time::Duration;
 
 use kit::eventually;
@@ -82,15 +81,11 @@ async fn a_hangup_reloads() {
             .await
             .unwrap();
         };
-        let hangup = || {
-            let pid = started.server.pid().to_string();
-            assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
-        };
         started.folder.write("config.yml", "no_such_key: 1\n").unwrap();
-        hangup();
+        started.server.hangup().unwrap();
         says("watchfire_config_last_reload_successful 0\n").await;
         started.folder.write("config.yml", config).unwrap();
-        hangup();
+        started.server.hangup().unwrap();
         says("watchfire_config_last_reload_successful 1\n").await;
     }
 }

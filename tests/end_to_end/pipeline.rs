@@ -12,7 +12,7 @@ use kit::smtp::Smtp;
 use tests::{PROGRAMS, Started, Suite};
 
 /// For each step; all of them together take a few seconds on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often Prometheus scrapes and evaluates here.
 const INTERVAL: Duration = Duration::from_millis(500);

@@ -61,7 +61,7 @@ fn functions(text: &str) -> Vec<(String, usize, usize)> {
         if code.ends_with('}') || code.ends_with(';') {
             continue;
         }
-        if let Some(length) = lines.iter().skip(at).position(|line| closes(&line)) {
+        if let Some(length) = lines.iter().skip(at).position(closes) {
             found.push((name.to_owned(), at + 1, length + 1));
         }
     }

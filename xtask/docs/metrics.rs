@@ -1,13 +1,16 @@
 //! References of metrics, from the descriptors that write the page.
 //!
-//! Here a program's table of descriptors becomes rows; so far there is that of Redis' INFO fields.
+//! Here a program's tables of descriptors become rows.
 
-use redis_exporter::fields::FIELDS;
+use redis_exporter::collectors::PARTS;
+use redis_exporter::{page, program};
 use toolkit::expo::{Desc, Kind};
+use toolkit::scrape;
 
-/// The metrics of INFO fields, one row each.
+/// All metrics of redis-exporter, one row each.
 pub(crate) fn redis() -> String {
-    table("redis", FIELDS.iter().map(|field| field.desc))
+    let parts = PARTS.iter().flat_map(|part| (part.metrics)());
+    table("redis", parts.chain(page::METRICS).chain(program::METRICS).chain(scrape::COLLECTOR_METRICS))
 }
 
 fn table<'a>(namespace: &str, descriptors: impl Iterator<Item = Desc<'a>>) -> String {

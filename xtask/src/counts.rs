@@ -19,13 +19,15 @@ impl Counts {
         Self { passed: passed.into(), failed: (!passed).into(), skipped: 0 }
     }
 
-    /// Counts of a runner, which must have counted a failure when it failed and something when it did not.
+    /// What a runner counted. One that failed without counting a failure, or did not count at all, is a failure.
     pub(crate) fn of(ran: &Ran, count: impl Fn(&str) -> Option<Self>) -> Self {
         let mut counts = Self::default();
+        let mut counted = false;
         for found in ran.output.lines().filter_map(count) {
             counts += found;
+            counted = true;
         }
-        if counts.failed == 0 && !ran.success {
+        if counts.failed == 0 && !(ran.success && counted) {
             counts.failed = 1;
         }
         counts
@@ -115,6 +117,7 @@ mod tests {
         );
         check(false, "     Summary [   3.4s] 1 test run: 1 passed, 0 skipped", "1 passed, 1 failed");
         check(false, "error: could not compile `toolkit`", "0 passed, 1 failed");
+        check(true, "Summary: all is well", "0 passed, 1 failed");
     }
 
     #[test]

@@ -67,14 +67,12 @@ pub(crate) fn run(workspace: &Workspace, screen: &Screen) -> Result<bool> {
 
 fn tests(workspace: &Workspace, line: &Line<'_>, nextest: bool) -> Result<Found> {
     if !nextest {
-        // without the doc tests, which are a step of their own
-        let ran = line.watch(workspace.cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"]))?;
-        return Ok(Found { counts: Counts::of(&ran, Counts::libtest), output: ran.essence(), summary: None });
+        return plain_tests(workspace, line);
     }
     let command = workspace.cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--color=never"]);
     let mut passed = 0_u64;
     let ran = crate::run::run(command, |latest| {
-        passed += u64::from(is_pass(latest));
+        passed += u64::from(latest.trim_start().starts_with("PASS ["));
         line.note(if passed == 0 { latest.to_owned() } else { format!("{passed} passed") }.as_str());
     })?;
     let summary =
@@ -86,12 +84,37 @@ fn tests(workspace: &Workspace, line: &Line<'_>, nextest: bool) -> Result<Found>
     })
 }
 
+/// The same tests by cargo alone, without the doc tests, which are a step of their own, and without benchmarks.
+fn plain_tests(workspace: &Workspace, line: &Line<'_>) -> Result<Found> {
+    let targets = ["--lib", "--bins", "--tests", "--examples"];
+    let command = workspace.cargo(&[&["test", "--workspace", "--no-fail-fast"], targets.as_slice()].concat());
+    let ran = line.watch(command)?;
+    let output = failures(&Ran { success: ran.success, output: ran.essence() });
+    Ok(Found { counts: Counts::of(&ran, Counts::libtest), output, summary: None })
+}
+
 /// A run's output without the tests that passed.
 fn failures(ran: &Ran) -> String {
     let kept = ran.output.lines().filter(|line| !is_pass(line));
     kept.collect::<Vec<_>>().join("\n")
 }
 
+/// A line of nextest, or of cargo's own runner, about nothing that failed.
 fn is_pass(line: &str) -> bool {
-    line.trim_start().starts_with("PASS [")
+    let line = line.trim();
+    let counted = line.starts_with("running ") || line.starts_with("test result: ok. ");
+    line.starts_with("PASS [") || counted || (line.starts_with("test ") && line.ends_with(" ... ok"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_not_drowned() {
+        let output = "        PASS [   0.1s] (1/2) a b\n        FAIL [   0.1s] (2/2) a c\nrunning 2 tests\n\
+                      test b ... ok\ntest c ... FAILED\ntest result: ok. 1 passed; 0 failed; 0 ignored";
+        let ran = Ran { success: false, output: output.to_owned() };
+        assert_eq!(failures(&ran), "        FAIL [   0.1s] (2/2) a c\ntest c ... FAILED");
+    }
 }

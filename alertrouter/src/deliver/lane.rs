@@ -32,16 +32,17 @@ pub(super) struct Lane {
 impl Lane {
     /// Waits for the target's pace, takes the lane, sends, and remembers what became of it.
     pub(super) async fn deliver(mut self) -> Health {
-        let routing = self.deliverer.routing.get();
-        let target = routing.target(&self.due.target);
         let expected = if self.due.placed { Action::Edit } else { Action::Post };
-        if let Some(target) = &target {
+        if let Some(target) = self.deliverer.routing.get().target(&self.due.target) {
             // nothing was taken yet, so a program that stops need not wait for this
             tokio::select! {
                 () = target.admit(expected) => {}
                 _ = self.stop.changed() => return Health::Unknown,
             }
         }
+        // the wait may have been long: what counts is the configuration now
+        let routing = self.deliverer.routing.get();
+        let target = routing.target(&self.due.target);
         let until = self.deliverer.now().plus(LEASE);
         let view = match self.deliverer.store.begin(self.due.thread, until).await {
             Ok(Some(view)) => view,

@@ -1,7 +1,10 @@
 //! Real Alertmanagers at the one end, Slack's double at the other.
 
+use std::time::Duration;
+
 use kit::alertmanager::Alertmanager;
 use kit::slack::{BOT_TOKEN, Slack};
+use serde_json::json;
 
 use crate::router::{Router, SOON};
 
@@ -28,8 +31,15 @@ receivers: [{{ name: web.hook, webhook_configs: [{{ url: '{}' }}] }}]
         router.running.url("/webhook")
     );
     let pair = [Alertmanager::start(&config).await.unwrap(), Alertmanager::start(&config).await.unwrap()];
+    // as Prometheus does: the same start to both
+    let start = jiff::Timestamp::now() - Duration::from_mins(10);
+    let alert = json!([{
+        "labels": { "alertname": "RedisDown", "instance": "a:6379" },
+        "annotations": { "summary": "Redis is down" },
+        "startsAt": start.to_string(),
+    }]);
     for alertmanager in &pair {
-        alertmanager.fire(&LABELS, &[("summary", "Redis is down")]).await.unwrap();
+        alertmanager.post(&alert).await.unwrap();
     }
     let first = slack.wait_for(SOON, |w| w.find("#alerts", "[FIRING:1] RedisDown").cloned()).await.unwrap();
     router.wait_for_metric("alertrouter_received_payloads_total{result=\"known\"} 1").await;

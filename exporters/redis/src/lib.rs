@@ -33,6 +33,6 @@ pub mod session;
 pub mod target;
 pub mod tls;
 
-mod program;
+pub mod program;
 
 pub use program::Redis;

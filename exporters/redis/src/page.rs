@@ -69,6 +69,10 @@ const KEY_GROUPS_DURATION: Desc<'_> = Desc {
     ..LAST_DURATION
 };
 
+/// What is about the visit of a target and not from it.
+pub const METRICS: [Desc<'_>; 8] =
+    [UP, SCRAPES, SCRAPE_DURATION, LAST_ERROR, LAST_DURATION, CONNECT_TIME, PING_TIME, KEY_GROUPS_DURATION];
+
 /// Writes the page of `target`.
 pub async fn write(
     config: &Config,

@@ -29,6 +29,9 @@ const BUILD: Desc<'_> = Desc {
     labels: &["version", "commit_sha", "build_date", "golang_version"],
 };
 
+/// What is about the exporter and not about a target.
+pub const METRICS: [Desc<'_>; 2] = [REQUEST_ERRORS, BUILD];
+
 /// The commit and date of the build, where the one who built it told them.
 const COMMIT: &str = match option_env!("WATCHFIRE_COMMIT") {
     Some(commit) => commit,

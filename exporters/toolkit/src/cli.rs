@@ -17,7 +17,7 @@ use crate::app::{About, Program};
 use crate::config::parse_duration;
 use crate::log::{Format, Levels};
 
-/// Scrapes answered at the same time, as in Prometheus' exporter toolkit.
+/// Collections at the same time; the number of Prometheus' exporter toolkit.
 const DEFAULT_MAX_REQUESTS: &str = "40";
 
 /// The flags that all programs have.
@@ -36,7 +36,7 @@ pub struct CommonFlags {
           value_parser = parse_path)]
     pub telemetry_path: String,
 
-    /// Scrapes answered at the same time; those above get 503. 0 means no limit.
+    /// Collections at the same time; a scrape that would start one more gets 503. Scrapes of the same thing share one. 0 means no limit.
     #[arg(long = "web.max-requests", value_name = "NUMBER", default_value = DEFAULT_MAX_REQUESTS, help_heading = "Web")]
     pub max_requests: usize,
 

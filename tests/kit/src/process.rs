@@ -254,6 +254,11 @@ impl Server {
         self.end();
     }
 
+    /// Tells it to read its configuration again (SIGHUP).
+    pub fn hangup(&self) -> Result<()> {
+        signal("HUP", &self.pid().to_string())
+    }
+
     /// Stops it in time (SIGSTOP): it keeps its port and answers nothing.
     pub fn pause(&self) -> Result<()> {
         signal("STOP", &self.pid().to_string())

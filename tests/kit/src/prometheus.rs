@@ -59,7 +59,8 @@ impl Builder {
     /// Loads a rule file as it is, but for its `for:` and `keep_firing_for:`, which become `pending`: the real rules
     /// at the pace of a test. Rules have no variables, so that there is one file and this.
     pub fn hurried_rules(mut self, file: &Path, pending: Duration) -> Result<Self> {
-        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         self.hurried.push(hurry(&text, pending));
         Ok(self)
     }
@@ -321,8 +322,10 @@ mod tests {
 
     #[test]
     fn hurried_rules_keep_all_but_their_patience() {
-        let rules = "groups:\n- rules:\n  - alert: A\n    for: 5m\n    annotations:\n      summary: for: 1m\n";
-        let hurried = "groups:\n- rules:\n  - alert: A\n    for: 1500ms\n    annotations:\n      summary: for: 1m\n";
+        let rules =
+            "groups:\n- rules:\n  - alert: A\n    for: 5m\n    annotations:\n      summary: for: 1m\n";
+        let hurried =
+            "groups:\n- rules:\n  - alert: A\n    for: 1500ms\n    annotations:\n      summary: for: 1m\n";
         assert_eq!(hurry(rules, Duration::from_millis(1500)), hurried);
     }
 

@@ -1,6 +1,6 @@
 //! A mail as it goes over the wire: headers that make it arrive, thread and stay unanswered, and its two bodies.
 //!
-//! Invariants: nothing from outside reaches a header but through [`line`], so that no header can be injected; the
+//! Invariants: nothing from outside reaches a header but through [`line()`], so that no header can be injected; the
 //! Message-ID is the same for every attempt to tell the same; the subject is the same for the whole life of a thread,
 //! but for the state before it.
 

@@ -66,6 +66,8 @@ impl Slack {
             .timeout(settings.timeout)
             .connect_timeout(CONNECT)
             .redirect(reqwest::redirect::Policy::none())
+            // as Alertmanager: a proxy is used only when the configuration names it
+            .no_proxy()
             .user_agent(concat!("alertrouter/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| format!("the HTTP client cannot be made: {error}"))?;
@@ -111,7 +113,7 @@ impl Slack {
 
     async fn post_webhook(&self, message: &Message<'_>, url: &Secret) -> Outcome {
         let body = self.body(message);
-        let request = self.client.post(url.expose().trim()).json(&body);
+        let request = json_post(&self.client, url.expose().trim(), &body);
         match self.exchange(request).await {
             Ok((200, _, text)) if text.trim() == "ok" => Outcome::Done { place: None, refused: Vec::new() },
             Ok((status, retry_after, text)) => {
@@ -145,7 +147,7 @@ impl Slack {
         let id = json!({ "event_type": "alertrouter", "event_payload": { "delivery_id": message.delivery } });
         set(&mut body, "metadata", id);
         let request =
-            self.client.post(format!("{base}/{method}")).bearer_auth(token.expose().trim()).json(&body);
+            json_post(&self.client, &format!("{base}/{method}"), &body).bearer_auth(token.expose().trim());
         let (status, retry_after, text) = match self.exchange(request).await {
             Ok(answer) => answer,
             Err(outcome) => return outcome,
@@ -218,6 +220,14 @@ impl Slack {
         }
         Ok((status, retry_after, String::from_utf8_lossy(&body).into_owned()))
     }
+}
+
+/// A request with a JSON body; without the charset Slack adds a warning to every answer.
+fn json_post(client: &reqwest::Client, url: &str, body: &Value) -> reqwest::RequestBuilder {
+    client
+        .post(url)
+        .header(reqwest::header::CONTENT_TYPE, "application/json; charset=utf-8")
+        .body(body.to_string())
 }
 
 fn pace(action: Action) -> Rate {

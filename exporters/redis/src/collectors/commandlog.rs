@@ -49,6 +49,7 @@ pub(super) const PART: Part = Part {
         Command::CommandlogLargeRequest,
         Command::CommandlogLargeReply,
     ],
+    metrics: || [SLOW, LARGE_REQUEST, LARGE_REPLY].into_iter().chain(LIMITS.map(|(_, desc)| desc)).collect(),
     render: Render::Replies(render),
 };
 

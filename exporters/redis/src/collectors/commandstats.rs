@@ -62,8 +62,12 @@ const ITEMS: [(&str, &Desc<'_>, f64); 7] = [
     ("slowlog_time_ms_max", &SLOW_MAX, 1e3),
 ];
 
-pub(super) const PART: Part =
-    Part { name: "commandstats", commands: &[Command::Info], render: Render::Info(render) };
+pub(super) const PART: Part = Part {
+    name: "commandstats",
+    commands: &[Command::Info],
+    metrics: || ITEMS.iter().map(|(_, desc, _)| **desc).chain([ERRORS]).collect(),
+    render: Render::Info(render),
+};
 
 fn render(reading: &Reading<'_>, output: &mut Output<'_>) {
     for (command, list) in reading.info.with_prefix("cmdstat_") {

@@ -40,6 +40,7 @@ const fn gauge(name: &'static str, help: &'static str) -> Desc<'static> {
 pub(super) const PART: Part = Part {
     name: "config",
     commands: &[Command::ConfigNamed, Command::ConfigAll],
+    metrics: || SETTINGS.map(|(_, desc)| desc).into_iter().chain([BUFFER_LIMIT, BUFFER_OVERCOME]).collect(),
     render: Render::Replies(render),
 };
 

@@ -12,6 +12,12 @@ const VALKEY: &str = include_str!("../../tests/recorded/valkey-9.1.info");
 fn check(name: &str, info: &str, replies: Vec<(Command, Answer)>) {
     let (page, result) = page(PARTS, info, replies);
     assert_eq!(result, Ok(()));
+    let known: Vec<_> = PARTS.iter().flat_map(|part| (part.metrics)()).collect();
+    for (name, kind) in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')) {
+        let in_reference = known.iter().find(|desc| desc.name == name.trim_start_matches("redis_"));
+        let in_reference = in_reference.map(|desc| format!("{:?}", desc.kind).to_lowercase());
+        assert_eq!(in_reference.as_deref(), Some(kind), "{name} is not in the reference as it is written");
+    }
     insta::with_settings!({ snapshot_path => "../../tests/recorded", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!(name, page);
     });

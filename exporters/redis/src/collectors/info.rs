@@ -4,7 +4,7 @@ use toolkit::expo::{Desc, Kind};
 
 use super::{Part, Reading, Render};
 use crate::command::Command;
-use crate::fields::Field;
+use crate::fields::{FIELDS, Field};
 use crate::info::{is_named_by_users, item, number};
 use crate::output::Output;
 
@@ -49,7 +49,16 @@ const ENGINE_OVERHEAD: Desc<'_> = Desc {
     ..ENGINE
 };
 
-pub(super) const PART: Part = Part { name: "info", commands: &[Command::Info], render: Render::Info(render) };
+pub(super) const PART: Part = Part {
+    name: "info",
+    commands: &[Command::Info],
+    metrics: || {
+        let own =
+            [START_TIME, SYSTEM_MEMORY, IO_THREAD_TIME, CERTIFICATE, ENGINE, ENGINE_MEMORY, ENGINE_OVERHEAD];
+        FIELDS.iter().map(|field| field.desc).chain(own).collect()
+    },
+    render: Render::Info(render),
+};
 
 fn render(reading: &Reading<'_>, output: &mut Output<'_>) {
     for (name, text) in reading.info.fields() {

@@ -6,6 +6,7 @@ use super::{Part, Reading, Render};
 use crate::command::Command;
 use crate::output::Output;
 
+const NAME: &str = "instance_info";
 const HELP: &str = "Which server this is; always 1 (INFO server and replication).";
 /// Labels, and the fields of INFO that they carry. The second is for servers that hide the names of Redis.
 const LABELS: [(&str, &str, &str); 10] = [
@@ -23,8 +24,29 @@ const LABELS: [(&str, &str, &str); 10] = [
 /// Labels that only some servers have; without a value they are left out.
 const SOME: [&str; 3] = ["valkey_version", "valkey_release_stage", "availability_zone"];
 
-pub(super) const PART: Part =
-    Part { name: "instance", commands: &[Command::Info], render: Render::Info(render) };
+/// [`LABELS`] and [`SOME`], for the reference.
+const ALL: [&str; 13] = [
+    "role",
+    "redis_version",
+    "redis_build_id",
+    "redis_mode",
+    "os",
+    "maxmemory_policy",
+    "tcp_port",
+    "run_id",
+    "process_id",
+    "master_replid",
+    "valkey_version",
+    "valkey_release_stage",
+    "availability_zone",
+];
+
+pub(super) const PART: Part = Part {
+    name: "instance",
+    commands: &[Command::Info],
+    metrics: || vec![Desc { name: NAME, help: HELP, kind: Kind::Gauge, labels: &ALL }],
+    render: Render::Info(render),
+};
 
 fn render(reading: &Reading<'_>, output: &mut Output<'_>) {
     let mut names = Vec::with_capacity(LABELS.len() + SOME.len());
@@ -39,7 +61,7 @@ fn render(reading: &Reading<'_>, output: &mut Output<'_>) {
             values.push(value);
         }
     }
-    let desc = Desc { name: "instance_info", help: HELP, kind: Kind::Gauge, labels: &names };
+    let desc = Desc { name: NAME, help: HELP, kind: Kind::Gauge, labels: &names };
     output.add(&desc, &values, 1.0);
 }
 

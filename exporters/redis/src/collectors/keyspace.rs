@@ -46,6 +46,7 @@ const MILLISECONDS: f64 = 1e3;
 pub(super) const PART: Part = Part {
     name: "keyspace",
     commands: &[Command::Info, Command::ConfigNamed, Command::ConfigAll],
+    metrics: || vec![KEYS, EXPIRING, TTL, CACHED, WITH_EXPIRING_ITEMS],
     render: Render::Info(render),
 };
 

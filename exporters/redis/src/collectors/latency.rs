@@ -58,6 +58,7 @@ const MILLISECONDS: f64 = 1e3;
 pub(super) const PART: Part = Part {
     name: "latency",
     commands: &[Command::Info, Command::LatencyLatest, Command::LatencyHistogram],
+    metrics: || vec![PERCENTILES, HISTOGRAM, SPIKE, SPIKE_DURATION],
     render: Render::Replies(render),
 };
 

@@ -14,7 +14,7 @@ mod latency;
 mod replication;
 mod slowlog;
 
-use toolkit::expo::Samples;
+use toolkit::expo::{Desc, Samples};
 use toolkit::scrape::{CollectError, Collecting, Collector, Scrape};
 
 use crate::command::Command;
@@ -71,6 +71,8 @@ pub struct Part {
     pub name: &'static str,
     /// The commands it reads; for a server that has several forms of one, all of them.
     pub commands: &'static [Command],
+    /// What it can write, for the reference of metrics.
+    pub metrics: fn() -> Vec<Desc<'static>>,
     /// Writes what the reading holds for it.
     pub render: Render,
 }

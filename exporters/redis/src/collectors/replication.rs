@@ -47,8 +47,12 @@ const REPLICA_LAG: Desc<'_> = Desc {
     ..REPLICA_OFFSET
 };
 
-pub(super) const PART: Part =
-    Part { name: "replication", commands: &[Command::Info], render: Render::Info(render) };
+pub(super) const PART: Part = Part {
+    name: "replication",
+    commands: &[Command::Info],
+    metrics: || vec![REPLICA, LINK_UP, LAST_IO, SYNCING, OFFSET, REPLICA_OFFSET, REPLICA_LAG],
+    render: Render::Info(render),
+};
 
 fn render(reading: &Reading<'_>, output: &mut Output<'_>) {
     for primary in primaries(&reading.info) {

@@ -31,6 +31,7 @@ const MICROSECONDS: f64 = 1e6;
 pub(super) const PART: Part = Part {
     name: "slowlog",
     commands: &[Command::SlowlogLen, Command::SlowlogLast],
+    metrics: || vec![LENGTH, LAST_ID, LAST_DURATION],
     render: Render::Replies(render),
 };
 

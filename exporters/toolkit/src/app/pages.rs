@@ -31,7 +31,7 @@ pub(super) struct Pages<P: Program> {
     metrics: SelfMetrics,
     telemetry_path: String,
     timeout_offset: Duration,
-    show_own_metrics: bool,
+    show_common_metrics: bool,
     reloader: Arc<Reloader<P>>,
     flights: Flights<Wanted, Result<Finished, Refusal>>,
     /// Places for collections; those who join one need none.
@@ -67,7 +67,7 @@ impl<P: Program> Pages<P> {
             metrics,
             telemetry_path: flags.telemetry_path.clone(),
             timeout_offset: flags.timeout_offset,
-            show_own_metrics: !flags.disable_exporter_metrics,
+            show_common_metrics: !flags.disable_exporter_metrics,
             reloader,
             flights: Flights::default(),
             places: Semaphore::new(places.min(Semaphore::MAX_PERMITS)),
@@ -125,7 +125,6 @@ impl<P: Program> Pages<P> {
     async fn collect(pages: Arc<Self>, wanted: Wanted, scrape: Scrape) -> Result<Finished, Refusal> {
         let Ok(_place) = pages.places.try_acquire() else { return Err(Refusal::Busy) };
         let mut page = Page::new();
-        let with_own_metrics = wanted == Wanted::Metrics && pages.show_own_metrics;
         let collecting = async {
             match &wanted {
                 Wanted::Metrics => {
@@ -142,8 +141,9 @@ impl<P: Program> Pages<P> {
         }
         let (mut finished, dropped) = page.finish();
         pages.metrics.count_dropped(dropped);
-        if with_own_metrics {
-            pages.metrics.count_dropped(finished.append(pages.metrics.samples()));
+        if wanted == Wanted::Metrics {
+            let own = pages.metrics.samples(pages.show_common_metrics);
+            pages.metrics.count_dropped(finished.append(own));
         }
         Ok(finished)
     }
@@ -180,9 +180,13 @@ impl<P: Program> Pages<P> {
 }
 
 fn page_response(page: &Finished, headers: &HeaderMap) -> Response {
-    let header_of = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let format = negotiate_format(header_of(header::ACCEPT));
-    let compression = negotiate_compression(header_of(header::ACCEPT_ENCODING));
+    // several lines of one header are one list (RFC 9110, 5.3)
+    let list_of = |name| {
+        let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+        lines.collect::<Vec<_>>().join(",")
+    };
+    let format = negotiate_format(&list_of(header::ACCEPT));
+    let compression = negotiate_compression(&list_of(header::ACCEPT_ENCODING));
     let mut response = Response::new(Body::from(page.encode(format, compression)));
     let answer = response.headers_mut();
     answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));

@@ -64,20 +64,19 @@ impl Compression {
     }
 }
 
-/// The format with the highest q that we speak; the first of equals; text 0.0.4 when nothing fits.
-pub fn negotiate_format(accept: Option<&str>) -> Format {
-    best(accept.unwrap_or_default(), offered_format).unwrap_or(Format::Text)
+/// The format with the highest q that we speak; the first of equals; text 0.0.4 when nothing fits or is asked for.
+pub fn negotiate_format(accept: &str) -> Format {
+    best(accept, offered_format).unwrap_or(Format::Text)
 }
 
 /// gzip when the client prefers it to plain bytes or is indifferent.
-pub fn negotiate_compression(accept_encoding: Option<&str>) -> Compression {
-    let header = accept_encoding.unwrap_or_default();
+pub fn negotiate_compression(accept_encoding: &str) -> Compression {
     let quality_of = |name: &str| {
-        let named = ranges(header).find(|range| range.name.eq_ignore_ascii_case(name));
-        named.or_else(|| ranges(header).find(|range| range.name == "*")).map(|range| range.quality)
+        let named = ranges(accept_encoding).find(|range| range.name.eq_ignore_ascii_case(name));
+        named.or_else(|| ranges(accept_encoding).find(|range| range.name == "*")).map(|range| range.quality)
     };
     let gzip = quality_of("gzip").unwrap_or(0);
-    let named_identity = ranges(header).find(|range| range.name.eq_ignore_ascii_case("identity"));
+    let named_identity = ranges(accept_encoding).find(|range| range.name.eq_ignore_ascii_case("identity"));
     let identity = named_identity.map_or(0, |range| range.quality);
     if gzip > 0 && gzip >= identity { Compression::Gzip } else { Compression::Identity }
 }
@@ -190,9 +189,8 @@ mod tests {
             ("application/openmetrics-text;q=nonsense,text/plain;q=0.1", Format::Text),
             (",,;;,=;q", Format::Text),
         ] {
-            assert_eq!(negotiate_format(Some(accept)), expected, "{accept}");
+            assert_eq!(negotiate_format(accept), expected, "{accept}");
         }
-        assert_eq!(negotiate_format(None), Format::Text);
     }
 
     #[test]
@@ -209,15 +207,15 @@ mod tests {
             ("zstd", Compression::Identity),
             ("", Compression::Identity),
         ] {
-            assert_eq!(negotiate_compression(Some(accept)), expected, "{accept}");
+            assert_eq!(negotiate_compression(accept), expected, "{accept}");
         }
     }
 
     proptest::proptest! {
         #[test]
         fn any_header_is_answered(header in ".{0,200}") {
-            negotiate_format(Some(&header));
-            negotiate_compression(Some(&header));
+            negotiate_format(&header);
+            negotiate_compression(&header);
         }
     }
 }

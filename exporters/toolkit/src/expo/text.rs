@@ -95,14 +95,19 @@ fn write_help(name: &str, help: &str, quotes: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(b"# HELP ");
     out.extend_from_slice(name.as_bytes());
     out.push(b' ');
-    for byte in help.bytes() {
-        match byte {
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'"' if quotes => out.extend_from_slice(b"\\\""),
-            byte => out.push(byte),
-        }
+    let mut rest = help.as_bytes();
+    while let Some(at) = memchr::memchr3(b'\\', b'\n', b'"', rest) {
+        let (plain, special) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        out.extend_from_slice(match special.first() {
+            Some(b'\\') => b"\\\\",
+            Some(b'\n') => b"\\n",
+            _ if quotes => b"\\\"",
+            _ => b"\"",
+        });
+        rest = special.get(1..).unwrap_or_default();
     }
+    out.extend_from_slice(rest);
     out.push(b'\n');
 }
 

@@ -26,6 +26,9 @@ const DURATION: Desc<'_> = Desc {
     labels: &["collector"],
 };
 
+/// What every collector has on the page.
+pub const COLLECTOR_METRICS: [Desc<'_>; 2] = [SUCCESS, DURATION];
+
 /// What a collector knows of the scrape it works for.
 #[derive(Clone, Copy, Debug)]
 pub struct Scrape {

@@ -14,6 +14,8 @@ mod targets;
 
 pub use cached::Cached;
 pub use deadline::{DEFAULT_TIMEOUT, DEFAULT_TIMEOUT_OFFSET, deadline};
-pub use fanout::{CollectError, Collecting, Collector, Failures, Scrape, collect_all, none_collected};
+pub use fanout::{
+    COLLECTOR_METRICS, CollectError, Collecting, Collector, Failures, Scrape, collect_all, none_collected,
+};
 pub use flights::Flights;
 pub use targets::{TargetName, TargetPattern, TargetRules};

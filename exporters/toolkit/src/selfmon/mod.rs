@@ -25,10 +25,13 @@ use crate::clock::Clock;
 use crate::expo::{Desc, Dropped, Kind, Samples};
 use crate::web::Access;
 
-/// The registry of a process and the metrics that every program has in it.
+/// The metrics that every program has, and the registry for those that one has for itself.
 #[derive(Clone, Debug)]
 pub struct SelfMetrics {
-    registry: Registry,
+    /// What `--web.disable-exporter-metrics` leaves out.
+    common: Registry,
+    /// What the program registers: never left out, for it is what the program is about.
+    program: Registry,
     clock: Clock,
     requests: IntCounterVec,
     in_flight: IntGauge,
@@ -50,7 +53,8 @@ impl SelfMetrics {
         )?;
         build.set(1);
         let metrics = Self {
-            registry: Registry::new(),
+            common: Registry::new(),
+            program: Registry::new(),
             clock,
             requests: IntCounterVec::new(
                 Opts::new("watchfire_http_requests_total", "Answers given over HTTP."),
@@ -82,9 +86,9 @@ impl SelfMetrics {
         Ok(metrics)
     }
 
-    /// The registry, for a program's own process metrics.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
+    /// The registry for what the program counts of itself.
+    pub fn program_registry(&self) -> &Registry {
+        &self.program
     }
 
     /// Counts an answer. `handler` is one of the program's own routes, never a path as it came.
@@ -128,17 +132,18 @@ impl SelfMetrics {
         )?)
     }
 
-    /// What the registry holds now, as samples for a page.
-    pub fn samples(&self) -> Samples {
+    /// What is counted now, as samples for a page; `common` is what every program has.
+    pub fn samples(&self, common: bool) -> Samples {
         let mut samples = Samples::new("");
-        for family in self.registry.gather() {
-            copy_family(&family, &mut samples);
+        let common = if common { self.common.gather() } else { Vec::new() };
+        for family in self.program.gather().iter().chain(&common) {
+            copy_family(family, &mut samples);
         }
         samples
     }
 
     fn register(&self, collector: impl Collector + 'static) -> Result<(), prometheus::Error> {
-        self.registry.register(Box::new(collector))
+        self.common.register(Box::new(collector))
     }
 }
 
@@ -209,11 +214,11 @@ mod tests {
         let histogram =
             Histogram::with_opts(HistogramOpts::new("h_seconds", "H.").buckets(vec![0.5, 1.0])).unwrap();
         histogram.observe(0.7);
-        metrics.register(histogram).unwrap();
+        metrics.program_registry().register(Box::new(histogram)).unwrap();
         let scraping = metrics.in_flight();
 
         let mut page = Page::new();
-        page.section(metrics.samples());
+        page.section(metrics.samples(true));
         drop(scraping);
         let text = page.finish().0.encode(Format::Text, Compression::Identity);
         let text = std::str::from_utf8(&text).unwrap();
@@ -232,5 +237,6 @@ mod tests {
             assert!(text.contains(line), "{line}\n{text}");
         }
         assert_eq!(metrics.in_flight.get(), 0);
+        assert_eq!(metrics.samples(false).len(), 5, "the program's own histogram stays");
     }
 }

@@ -84,7 +84,7 @@ async fn one_database(size: &Size, ours: &Path, peer: &Path) -> Result<()> {
     let postgres = server().await?;
     postgres.tables("postgres", size.tables).await?;
     let theirs = Runner { name: "postgres_exporter", binary: peer, role: PEER_ROLE, flags: Vec::new() };
-    let all = Runner { name: "all collectors on", binary: ours, role: ALL_ROLE, flags: Vec::new() };
+    let all = Runner { name: "with our defaults", binary: ours, role: ALL_ROLE, flags: Vec::new() };
     let flags = without_more(&page(&all, &postgres).await?, &page(&theirs, &postgres).await?);
     let same = Runner { name: "postgres-exporter", binary: ours, role: USER, flags };
     say(&format!(
@@ -147,6 +147,7 @@ async fn many_databases(ours: &Path) -> Result<()> {
 
 async fn server() -> Result<Postgres> {
     let builder = Postgres::builder()
+        .on_disk()
         .setting("shared_preload_libraries = 'pg_stat_statements'")
         .setting("autovacuum = off")
         .setting("shared_buffers = 256MB");

@@ -4,6 +4,7 @@
 
 use toolkit::config::{Fields, Item, SecretSource};
 use toolkit::scrape::{TargetName, TargetPattern, TargetRules};
+use tracing::warn;
 
 use crate::conn::Link;
 use crate::dsn::{Dsn, resolve};
@@ -53,6 +54,11 @@ fn module(item: &Item<'_>) -> Option<AuthModule> {
         module.password = given.secret("password");
     } else if userpass {
         fields.require("userpass");
+    }
+    if module.password.is_some() && !fields.has("targets") {
+        warn!(
+            "an auth module without `targets` gives its password to nobody (hint: targets: [\"db-*:5432\"]; `*` is any host name)"
+        );
     }
     Some(module)
 }

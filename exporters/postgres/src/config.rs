@@ -105,6 +105,9 @@ impl Config {
             chosen.extend(more.into_iter().map(|collector| Chosen { collector, values: Vec::new() }));
             file
         });
+        if fixed.dumpmaps {
+            warn!("--dumpmaps does nothing here (hint: postgres-exporter explain)");
+        }
         let constant_labels = problems.keep(labels(&fixed.constant_labels)).unwrap_or_default();
         if !constant_labels.is_empty() {
             warn!("--constantLabels is deprecated (hint: set labels in Prometheus' scrape_configs)");

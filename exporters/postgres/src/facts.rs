@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::conn::{Column, Row, Rows};
 
-/// Two statements: one row of facts, then a row for each database that takes connections.
+/// One row of facts.
 pub const SQL: &str = "\
 SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_is_in_recovery(), \
 (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER), \
@@ -17,7 +17,10 @@ FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extna
 ('cloudsql.supported_extensions'), ('azure.extensions'), ('neon.timeline_id'), ('alloydb.supported_extensions'), \
 ('apg_buffer_invalid_lookup_strategy')) s(name) WHERE pg_catalog.current_setting(s.name, true) IS NOT NULL), \
 pg_catalog.current_database(), pg_catalog.to_regrole('supabase_admin') IS NOT NULL, \
-pg_catalog.to_regrole('rds_superuser') IS NOT NULL; \
+pg_catalog.to_regrole('rds_superuser') IS NOT NULL";
+
+/// Follows [`SQL`] in the same message where databases are to be found: a row for each that takes connections.
+pub const DATABASES_SQL: &str = ";\
 SELECT d.datname, pg_catalog.has_database_privilege(d.oid, 'CONNECT') FROM pg_catalog.pg_database d \
 WHERE d.datallowconn AND NOT d.datistemplate AND d.datconnlimit <> -2 ORDER BY d.datname";
 

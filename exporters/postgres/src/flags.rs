@@ -94,6 +94,10 @@ pub struct Fixed {
     )]
     pub constant_labels: String,
 
+    /// Deprecated: does nothing; see the commands check and explain
+    #[arg(long = "dumpmaps")]
+    pub dumpmaps: bool,
+
     /// Take no targets at /probe
     #[arg(long = "disable-probe")]
     pub disable_probe: bool,

@@ -39,8 +39,8 @@ pub struct Entry {
 #[derive(Debug, Default)]
 pub struct KeptResults {
     entries: Mutex<HashMap<Key, Entry>>,
-    /// Refreshes under way.
-    pub flights: Flights<Key, ()>,
+    /// The round of refreshes that is under way.
+    pub flights: Flights<(), ()>,
 }
 
 impl KeptResults {

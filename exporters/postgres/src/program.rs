@@ -166,21 +166,14 @@ impl Postgres {
         let mut samples = Samples::new("");
         let (system, machine) = (std::env::consts::OS, std::env::consts::ARCH);
         samples.add(&BUILD, &[Self::ABOUT.version, COMMIT, "", "", system, machine, ""], 1.0);
-        samples.add(&RELOADED, &[], self.last_reload());
+        let taken = if self.context.last_reload.get() == 1 { 1.0 } else { 0.0 };
+        samples.add(&RELOADED, &[], taken);
         samples.add(&RELOADED_AT, &[], state.read);
         if let Some(file) = &state.config.query_file {
             let failed = if file.error.is_some() { 1.0 } else { 0.0 };
             samples.add(&QUERIES_ERROR, &[&file.path, &file.hash], failed);
         }
         page.section(samples);
-    }
-
-    /// A reload that was refused never reaches the program; the toolkit's own metric knows of it.
-    fn last_reload(&self) -> f64 {
-        let families = self.context.registry.gather();
-        let found = families.iter().find(|family| family.name() == "watchfire_config_last_reload_successful");
-        let metric = found.and_then(|family| family.get_metric().first());
-        metric.map_or(1.0, |metric| metric.get_gauge().get_value())
     }
 }
 

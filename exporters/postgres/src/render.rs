@@ -46,6 +46,10 @@ pub struct Renderer<'a> {
     pub rows: u64,
     /// Values that were no number, which no sample stands for.
     pub unreadable: u64,
+    /// How many samples the collector may have.
+    most: usize,
+    /// Rows that were left out since it has them.
+    pub left_out: u64,
 }
 
 /// Which labels a series has, and where they come from.
@@ -77,10 +81,10 @@ enum Cell<'a> {
 }
 
 impl<'a> Renderer<'a> {
-    /// Writes to `samples`.
-    pub fn new(query: &'a Query, extra: &'a Extra, samples: &'a mut Samples) -> Self {
+    /// Writes to `samples`, until they are `most`.
+    pub fn new(query: &'a Query, extra: &'a Extra, samples: &'a mut Samples, most: usize) -> Self {
         let labels = LabelPlan::new(query, extra);
-        Self { labels, samples, bound: Bound::Nothing, rows: 0, unreadable: 0 }
+        Self { labels, samples, bound: Bound::Nothing, rows: 0, unreadable: 0, most, left_out: 0 }
     }
 
     fn bind(&mut self, metrics: &'a [Metric], columns: &[Column<'_>]) -> Vec<BoundMetric<'a>> {
@@ -224,6 +228,11 @@ impl Rows for Renderer<'_> {
 
     fn row(&mut self, row: &Row<'_>) {
         self.rows += 1;
+        // not even its labels are kept, so that a result without end fills no memory
+        if self.samples.len() >= self.most {
+            self.left_out += 1;
+            return;
+        }
         let labels = self.labels.write(row, self.samples);
         match &self.bound {
             Bound::Nothing => {}

@@ -50,7 +50,7 @@ impl State {
             Self::NotPermitted(_) => 2,
             Self::Failed(..) => 3,
         };
-        if weight(&other) > weight(&self) { other } else { self }
+        if weight(&other) >= weight(&self) { other } else { self }
     }
 }
 

@@ -17,17 +17,20 @@ use toolkit::expo::Samples;
 
 use crate::collector::{Scope, Session};
 use crate::config::Config;
-use crate::conn::{ConnError, Lease, Reason};
+use crate::conn::{ConnError, Lease, Reason, Slots};
 use crate::facts::Facts;
 use crate::kept::{BACKGROUND_LIMIT, Key};
 use crate::render::Extra;
 use crate::report::Report;
-use crate::run::{collect, introduce};
+use crate::run::{self, Outcome, introduce};
 use crate::state::State;
 use crate::target::Target;
 
 /// Kept back of the scrape's time for putting the page together.
 const MARGIN: Duration = Duration::from_millis(50);
+
+/// Collectors that a session takes on at once: their queries are sent in one go.
+const HANDFUL: usize = 6;
 
 /// The database by which a PgBouncer's console is reached.
 const CONSOLE: &str = "pgbouncer";
@@ -44,14 +47,6 @@ pub struct Visit {
     /// Only queries with the label `server` are shown: for servers beyond the first of `DATA_SOURCE_NAME`, whose
     /// series could not be told apart.
     pub only_labelled: bool,
-}
-
-/// What one collector gave in one place.
-struct Outcome {
-    index: usize,
-    samples: Samples,
-    state: State,
-    seconds: f64,
 }
 
 impl Visit {
@@ -92,7 +87,8 @@ impl Visit {
         let mut cluster = of(if facts.console { Scope::Pooler } else { Scope::Cluster });
         // those that need a session of their own come last, when the kept one can be let go
         cluster.sort_by_key(|index| self.session(*index) == Session::Closed);
-        let in_databases = if facts.console { Vec::new() } else { of(Scope::Database) };
+        let mut in_databases = if facts.console { Vec::new() } else { of(Scope::Database) };
+        in_databases.sort_by_key(|index| self.session(*index) == Session::Closed);
         let (next, next_database) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let own = self.cluster_worker(Some(lease), facts, (&cluster, &next), deadline);
         let other = async {
@@ -104,13 +100,13 @@ impl Visit {
         };
         let workers =
             if in_databases.is_empty() { 0 } else { self.config.database_sessions.min(watched.open.len()) };
-        let databases =
-            join_all((0..workers).map(|_| {
-                self.database_worker(&watched.open, &next_database, facts, (&in_databases, deadline))
-            }));
-        let live = join(join(own, other), databases);
-        let kept = self.kept_results(facts, &watched.open, deadline, page);
-        let (((first, second), found), kept) = join(live, kept).await;
+        let databases = join_all(
+            (0..workers)
+                .map(|_| self.database_worker(&watched.open, &next_database, (&in_databases, deadline))),
+        );
+        let ((first, second), found) = join(join(own, other), databases).await;
+        // after the rest, so that a refresh takes no session from what everybody waits for
+        let kept = self.kept_results(facts, &watched.open, deadline, page).await;
         for refused in &watched.refused {
             report.database(
                 refused,
@@ -139,55 +135,81 @@ impl Visit {
         }
     }
 
-    /// Runs cluster collectors in turn until none is left; `lease` is a session that is open already.
+    /// Runs cluster collectors, a handful at a time, until none is left; `lease` is a session that is open already.
     async fn cluster_worker<'a>(
         &'a self,
-        mut lease: Option<Lease<'a>>,
+        lease: Option<Lease<'a>>,
         facts: &Facts,
         (order, next): (&[usize], &AtomicUsize),
         deadline: Instant,
     ) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
-        let slots = &self.target.cluster;
-        let link = &self.target.link;
+        let (slots, database) = (&self.target.cluster, self.target.link.database.as_str());
         // a second session that cannot be had is no loss: the first one does all the work
-        if lease.is_none() {
-            match slots.lease(link, &link.database, false, deadline).await {
-                Ok(found) => lease = Some(found),
+        let mut lease = match lease {
+            Some(lease) => Some(lease),
+            None => match slots.lease(&self.target.link, database, false, deadline).await {
+                Ok(lease) => Some(lease),
                 Err(_) => return outcomes,
-            }
+            },
+        };
+        loop {
+            let first = next.fetch_add(HANDFUL, Ordering::Relaxed);
+            let Some(rest) = order.get(first..).filter(|rest| !rest.is_empty()) else { return outcomes };
+            let mut handful: Vec<Outcome> =
+                rest.iter().take(HANDFUL).map(|index| Outcome::new(*index)).collect();
+            self.run(facts, (slots, database), &mut lease, deadline, &mut handful).await;
+            outcomes.extend(handful);
         }
-        while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let started = Instant::now();
-            let fresh = self.session(index) == Session::Closed;
-            let usable = lease.take().filter(|lease| !fresh && lease.is_sound());
+    }
+
+    /// Runs collectors in one place, on the session that is at hand or on others; those that need a session of their
+    /// own get one.
+    async fn run<'a>(
+        &'a self,
+        facts: &Facts,
+        (slots, database): (&'a Slots, &str),
+        lease: &mut Option<Lease<'a>>,
+        deadline: Instant,
+        outcomes: &mut [Outcome],
+    ) {
+        let (link, extra) = (&self.target.link, self.extra.as_ref());
+        let (kept, closed) = outcomes
+            .split_at_mut(outcomes.partition_point(|outcome| self.session(outcome.index) == Session::Kept));
+        let mut jobs = run::jobs(&self.config, facts, kept);
+        while !jobs.is_empty() {
+            let usable = lease.take().filter(Lease::is_sound);
             let opened = match usable {
                 Some(lease) => Ok(lease),
-                None => slots.lease(link, &link.database, fresh, deadline).await,
+                None => slots.lease(link, database, false, deadline).await,
             };
-            let mut samples = Samples::new("");
-            let state = match opened {
+            match opened {
                 Ok(mut opened) => {
-                    let state = collect(
-                        &self.config,
-                        (index, facts),
-                        (&mut opened, &self.extra),
-                        deadline,
-                        &mut samples,
-                    )
-                    .await;
-                    if fresh {
-                        opened.end().await;
-                    } else {
-                        lease = Some(opened);
-                    }
-                    state
+                    jobs = run::run(&self.config, (&mut opened, extra), deadline, jobs, kept).await;
+                    *lease = Some(opened);
                 }
-                Err(error) => State::of(&error),
-            };
-            outcomes.push(Outcome { index, samples, state, seconds: started.elapsed().as_secs_f64() });
+                Err(error) => {
+                    run::fail(&jobs, &error, kept);
+                    break;
+                }
+            }
         }
-        outcomes
+        for outcome in closed.chunks_mut(1) {
+            let jobs = run::jobs(&self.config, facts, outcome);
+            if jobs.is_empty() {
+                continue;
+            }
+            // the place that the other session takes up is needed
+            drop(lease.take());
+            match slots.lease(link, database, true, deadline).await {
+                Ok(mut own) => {
+                    let left = run::run(&self.config, (&mut own, extra), deadline, jobs, outcome).await;
+                    run::fail(&left, &ConnError::Closed, outcome);
+                    own.end().await;
+                }
+                Err(error) => run::fail(&jobs, &error, outcome),
+            }
+        }
     }
 
     /// Runs database collectors in one database after the other until none is left.
@@ -195,41 +217,19 @@ impl Visit {
         &self,
         names: &[String],
         next: &AtomicUsize,
-        cluster: &Facts,
         (collectors, deadline): (&[usize], Instant),
     ) -> (Vec<Outcome>, Vec<(String, Option<ConnError>)>) {
-        let empty = |index: &usize| Outcome {
-            index: *index,
-            samples: Samples::new(""),
-            // nothing was asked yet, so anything outweighs it
-            state: State::Unsupported("there is no database".to_owned()),
-            seconds: 0.0,
-        };
-        let mut outcomes: Vec<Outcome> = collectors.iter().map(empty).collect();
+        let mut outcomes: Vec<Outcome> = collectors.iter().map(|index| Outcome::new(*index)).collect();
         let mut visited = Vec::new();
         while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
             match introduce(&self.target, Some(name), deadline).await {
                 Err(error) => visited.push((name.clone(), Some(error))),
-                Ok((mut lease, mut facts)) => {
-                    facts.databases.clear();
-                    facts.database.clone_from(name);
-                    facts.version = cluster.version;
-                    for outcome in &mut outcomes {
-                        let started = Instant::now();
-                        let wanted = (outcome.index, &facts);
-                        let session = (&mut lease, self.extra.as_ref());
-                        let state =
-                            collect(&self.config, wanted, session, deadline, &mut outcome.samples).await;
-                        outcome.state = std::mem::take(&mut outcome.state).and(state);
-                        outcome.seconds += started.elapsed().as_secs_f64();
-                        if !lease.is_sound() {
-                            drop(lease);
-                            match self.target.databases.lease(&self.target.link, name, false, deadline).await
-                            {
-                                Ok(again) => lease = again,
-                                Err(_) => break,
-                            }
-                        }
+                Ok((lease, facts)) => {
+                    let mut lease = Some(lease);
+                    let place = (&self.target.databases, name.as_str());
+                    self.run(&facts, place, &mut lease, deadline, &mut outcomes).await;
+                    if let Some(lease) = lease {
+                        lease.end().await;
                     }
                     visited.push((name.clone(), None));
                 }
@@ -246,7 +246,6 @@ impl Visit {
         deadline: Instant,
         page: &mut Vec<Samples>,
     ) -> Vec<(usize, State, f64)> {
-        let mut waiting = Vec::new();
         let mut keys: Vec<(usize, Key)> = Vec::new();
         for index in self.indexes(|collector| collector.ttl.is_some() && !facts.console) {
             let Some(chosen) = self.config.collectors.get(index) else { continue };
@@ -259,20 +258,17 @@ impl Visit {
                 }
             }
         }
-        for (index, key) in &keys {
-            let entry = self.target.kept.get(key, self.time_to_live(*index));
-            if entry.as_ref().is_some_and(|(_, fresh)| *fresh) {
-                continue;
-            }
-            let refresh = self.refresh(*index, key.clone(), facts.clone());
-            if entry.is_none() {
-                waiting.push(tokio::spawn(refresh));
-            } else {
-                tokio::spawn(refresh);
+        let state = |(index, key): &(usize, Key)| self.target.kept.get(key, self.time_to_live(*index));
+        let stale: Vec<_> =
+            keys.iter().filter(|wanted| !state(wanted).is_some_and(|(_, fresh)| fresh)).cloned().collect();
+        if !stale.is_empty() {
+            let missing = stale.iter().any(|wanted| state(wanted).is_none());
+            let refreshed = tokio::spawn(self.clone().refresh(stale, facts.clone()));
+            if missing {
+                // what is late goes on behind the page
+                let _elapsed = timeout_at(deadline, refreshed).await;
             }
         }
-        // those that are late go on behind the page
-        let _elapsed = timeout_at(deadline, join_all(waiting)).await;
         let mut states: BTreeMap<usize, (State, f64)> = BTreeMap::new();
         for (index, key) in keys {
             let (state, seconds) = match self.target.kept.get(&key, self.time_to_live(index)) {
@@ -293,39 +289,68 @@ impl Visit {
         states.into_iter().map(|(index, (state, seconds))| (index, state, seconds)).collect()
     }
 
-    /// Runs a kept collector anew; those who ask meanwhile share the run.
-    fn refresh(&self, index: usize, key: Key, facts: Facts) -> impl Future<Output = ()> + Send + use<> {
-        let visit = self.clone();
-        async move {
-            let deadline = Instant::now() + BACKGROUND_LIMIT;
-            let target = Arc::clone(&visit.target);
-            let run = |key: Key| async move { visit.refresh_now(index, key, facts, deadline).await };
-            // a panic in it has been reported
-            let _landed = target.kept.flights.join(key.clone(), deadline, || run(key)).await;
-        }
+    /// Runs kept collectors anew; those who ask meanwhile share the round.
+    async fn refresh(self, stale: Vec<(usize, Key)>, facts: Facts) {
+        let deadline = Instant::now() + BACKGROUND_LIMIT;
+        let target = Arc::clone(&self.target);
+        let round = || async move { self.refresh_round(stale, facts, deadline).await };
+        // a panic in it has been reported
+        let _landed = target.kept.flights.join((), deadline, round).await;
     }
 
-    async fn refresh_now(&self, index: usize, key: Key, mut facts: Facts, deadline: Instant) {
-        let started = Instant::now();
-        let mut samples = Samples::new("");
-        let fresh = self.session(index) == Session::Closed;
-        let (slots, database) = match key.1.as_str() {
+    async fn refresh_round(&self, stale: Vec<(usize, Key)>, facts: Facts, deadline: Instant) {
+        let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (index, (_, database)) in stale {
+            places.entry(database).or_default().push(index);
+        }
+        let cluster = places.remove("").unwrap_or_default();
+        let places: Vec<(String, Vec<usize>)> = places.into_iter().collect();
+        let next = AtomicUsize::new(0);
+        let (places, next, facts) = (&places, &next, &facts);
+        let chains = (0..self.config.database_sessions).map(|_| async move {
+            while let Some((database, indexes)) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.refresh_place(database, indexes, facts, deadline).await;
+            }
+        });
+        join(self.refresh_place("", &cluster, facts, deadline), join_all(chains)).await;
+    }
+
+    /// Runs kept collectors in one place, one after the other.
+    async fn refresh_place(&self, place: &str, indexes: &[usize], facts: &Facts, deadline: Instant) {
+        let (slots, database) = match place {
             "" => (&self.target.cluster, self.target.link.database.as_str()),
             database => (&self.target.databases, database),
         };
-        let state = match slots.lease(&self.target.link, database, fresh, deadline).await {
-            Err(error) => State::of(&error),
-            Ok(mut lease) => {
-                if !key.1.is_empty() {
-                    facts.database.clone_from(&key.1);
+        let mut own = facts.clone();
+        let mut lease = None;
+        if !place.is_empty() {
+            match introduce(&self.target, Some(place), deadline).await {
+                Ok((opened, found)) => (lease, own) = (Some(opened), found),
+                Err(error) => {
+                    for &index in indexes {
+                        self.keep(place, Outcome { state: State::of(&error), ..Outcome::new(index) });
+                    }
+                    return;
                 }
-                let session = (&mut lease, self.extra.as_ref());
-                let state = collect(&self.config, (index, &facts), session, deadline, &mut samples).await;
-                lease.end().await;
-                state
             }
-        };
-        self.target.kept.put(key, samples, state, started.elapsed().as_secs_f64());
+        }
+        let mut indexes = indexes.to_vec();
+        indexes.sort_by_key(|index| self.session(*index) == Session::Closed);
+        for index in indexes {
+            let mut outcome = [Outcome::new(index)];
+            self.run(&own, (slots, database), &mut lease, deadline, &mut outcome).await;
+            let [outcome] = outcome;
+            self.keep(place, outcome);
+        }
+        if let Some(lease) = lease {
+            lease.end().await;
+        }
+    }
+
+    fn keep(&self, place: &str, outcome: Outcome) {
+        let Some(chosen) = self.config.collectors.get(outcome.index) else { return };
+        let key = (chosen.collector.name.clone(), place.to_owned());
+        self.target.kept.put(key, outcome.samples, outcome.state, outcome.seconds);
     }
 
     fn indexes(&self, wanted: impl Fn(&crate::collector::Collector) -> bool) -> Vec<usize> {

@@ -28,6 +28,12 @@ const STOP_BOUND: Duration = Duration::from_secs(10);
 /// Seconds that a server gets to end by its own quick signal (see [`Launch::signals`]) before it gets SIGKILL.
 const QUICK_END_SECONDS: &str = "3";
 
+/// Where Linux keeps files in memory.
+const MEMORY: &str = "/dev/shm";
+
+/// Free KiB there from which on it is used; containers often have 64 MiB, a server takes some 60.
+const PLENTY_KIB: u64 = 2 * 1024 * 1024;
+
 /// Lines of a server's log shown in an error: enough for a cause, short enough to read.
 const LOG_TAIL_LINES: usize = 20;
 
@@ -89,7 +95,17 @@ pub struct Folder {
 impl Folder {
     /// Makes a new, empty folder.
     pub fn new() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("watchfire-").tempdir();
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// Makes one in memory where there is plenty of it: for a server that begins with a thousand small files.
+    pub fn in_memory() -> Result<Self> {
+        let memory = Path::new(MEMORY);
+        if has_room(memory) { Self::below(memory) } else { Self::new() }
+    }
+
+    fn below(parent: &Path) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("watchfire-").tempdir_in(parent);
         let folder = folder.context("cannot make a temporary folder")?;
         Ok(Self { _guard: Guard::over_folder(folder.path())?, folder })
     }
@@ -361,6 +377,14 @@ pub async fn run_reading(program: &Program, arguments: &[&str], input: &str) -> 
 pub async fn accepts(port: u16) -> Result<()> {
     TcpStream::connect(("127.0.0.1", port)).await?;
     Ok(())
+}
+
+fn has_room(folder: &Path) -> bool {
+    let mut df = Command::new("df");
+    df.args(["-k", "--output=avail"]).arg(folder).stdin(Stdio::null()).stderr(Stdio::null());
+    let printed = df.output().map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let free = printed.ok().and_then(|text| text.lines().last()?.trim().parse::<u64>().ok());
+    free.is_some_and(|free| free >= PLENTY_KIB)
 }
 
 /// Sends a signal by the shell's own `kill`: the call needs `unsafe`, which this workspace forbids.

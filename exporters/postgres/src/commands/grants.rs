@@ -47,3 +47,28 @@ pub(super) fn script(config: &Config, role: &str) -> String {
     text.push_str(";\n");
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, FromArgMatches};
+
+    use super::*;
+    use crate::flags::Flags;
+
+    #[test]
+    fn what_the_enabled_collectors_need() {
+        let command = <Flags as clap::Args>::augment_args(Command::new("x"));
+        let matches = command.get_matches_from(["x", "--collector.stat_statements"]);
+        let flags = Flags::from_arg_matches(&matches).unwrap();
+        let config = Config::parse(&flags, None, &|_| None).unwrap();
+        let script = script(&config, "o'\"x");
+        for line in [
+            "WHERE rolname = 'o''\"x') THEN",
+            "CREATE ROLE \"o'\"\"x\" LOGIN",
+            "GRANT pg_monitor TO \"o'\"\"x\";",
+            "CREATE EXTENSION IF NOT EXISTS \"pg_stat_statements\"; -- stat_statements",
+        ] {
+            assert!(script.contains(line), "{line}\n{script}");
+        }
+    }
+}

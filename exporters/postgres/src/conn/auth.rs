@@ -235,4 +235,47 @@ mod tests {
             assert_eq!(allowed.permits(method, protection).is_ok(), expected, "{method:?} {protection:?}");
         }
     }
+
+    /// Plays a server that asks in this way; gives what the client says in the end and what it sent.
+    async fn asked(request: &[u8], allowed: &Allowed, protection: Protection) -> (String, Vec<u8>) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let (ours, mut theirs) = tokio::io::duplex(1000);
+        theirs.write_all(&message(b'R', |body| body.extend_from_slice(request))).await.unwrap();
+        theirs.write_all(&message(b'R', |body| body.extend_from_slice(&[0; 4]))).await.unwrap();
+        let secret = Secret::from("canary");
+        let identity = Identity {
+            user: "u",
+            password: Some(&secret),
+            allowed,
+            protection,
+            binding: ChannelBinding::Prefer,
+            end_point: None,
+        };
+        let mut wire = Wire::new(Box::new(ours));
+        let said =
+            introduce(&mut wire, &identity).await.map_or_else(|error| error.to_string(), |()| String::new());
+        drop(wire);
+        let mut sent = Vec::new();
+        theirs.read_to_end(&mut sent).await.unwrap();
+        (said, sent)
+    }
+
+    #[tokio::test]
+    async fn a_server_that_asks_in_a_way_that_is_not_allowed_gets_nothing() {
+        let plain = Protection { encrypted: false, verified: false, local: false };
+        let strict = Allowed { strict: true, ..Allowed::default() };
+        for (request, allowed, words) in [
+            (&[0, 0, 0, 3][..], &Allowed::default(), "in clear text"),
+            (&[0, 0, 0, 5, 1, 2, 3, 4], &strict, "an MD5 of the password"),
+            (&[0, 0, 0, 7], &Allowed::default(), "GSSAPI"),
+            (b"\0\0\0\x0aPLAIN\0\0", &Allowed::default(), "no SASL mechanism"),
+        ] {
+            let (said, sent) = asked(request, allowed, plain).await;
+            assert!(said.contains(words) && sent.is_empty(), "{said}: {sent:?}");
+        }
+        let tls = Protection { encrypted: true, ..plain };
+        let (said, sent) = asked(&[0, 0, 0, 3], &Allowed::default(), tls).await;
+        assert_eq!((said.as_str(), sent.as_slice()), ("", &b"p\0\0\0\x0bcanary\0"[..]));
+    }
 }

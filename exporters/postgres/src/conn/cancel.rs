@@ -13,6 +13,9 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(2);
 /// How long the server may take to hang up once it was told that we leave.
 const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
+/// Queries sent in one go, and so cancels that a session can need.
+const MOST_CANCELS: usize = 8;
+
 /// The code of a `CancelRequest`.
 const CANCEL_CODE: u32 = (1234 << 16) + 5678;
 
@@ -26,32 +29,36 @@ pub(crate) struct Key {
 /// Cancels the query under way and closes the session. Whatever `held` is, it is let go only when the server has let
 /// the session go, or did not answer.
 pub(crate) async fn end<T>(mut wire: Wire, peer: Peer, key: Key, held: T) {
-    let cancelled = timeout(CANCEL_LIMIT, async {
-        if let Ok(mut other) = open::connect_again(&peer).await {
-            let request = untagged(|body| {
-                body.extend_from_slice(&CANCEL_CODE.to_be_bytes());
-                body.extend_from_slice(&key.process.to_be_bytes());
-                body.extend_from_slice(&key.secret);
-            });
-            if other.send(&request).await.is_ok() {
-                // the server hangs up once it has sent the signal
-                other.drain().await;
-            }
+    // queries that were sent behind the one that is cancelled begin now, and have to be cancelled in their turn
+    for _ in 0..MOST_CANCELS {
+        // not cancelled in time: closing still stands
+        let _elapsed = timeout(CANCEL_LIMIT, cancel(&peer, &key)).await;
+        if close(&mut wire).await {
+            break;
         }
-    });
-    // not cancelled in time: closing still stands
-    let _elapsed = cancelled.await;
-    close(&mut wire).await;
+    }
     drop(held);
 }
 
-/// Says goodbye and waits until the server has hung up, so that its place is free.
-pub(crate) async fn close(wire: &mut Wire) {
+async fn cancel(peer: &Peer, key: &Key) {
+    let Ok(mut other) = open::connect_again(peer).await else { return };
+    let request = untagged(|body| {
+        body.extend_from_slice(&CANCEL_CODE.to_be_bytes());
+        body.extend_from_slice(&key.process.to_be_bytes());
+        body.extend_from_slice(&key.secret);
+    });
+    if other.send(&request).await.is_ok() {
+        // the server hangs up once it has sent the signal
+        other.drain().await;
+    }
+}
+
+/// Says goodbye and waits until the server has hung up, so that its place is free; says whether it has.
+pub(crate) async fn close(wire: &mut Wire) -> bool {
     let farewell = timeout(CLOSE_LIMIT, async {
         if wire.send(b"X\0\0\0\x04").await.is_ok() {
             wire.drain().await;
         }
     });
-    // a server that does not hang up is left alone
-    let _elapsed = farewell.await;
+    farewell.await.is_ok()
 }

@@ -43,6 +43,8 @@ pub enum Reason {
     Io,
     /// Our own configuration: a certificate or secret that cannot be read.
     Config,
+    /// There was more than a collector may give.
+    Limit,
 }
 
 impl Reason {
@@ -67,6 +69,7 @@ impl Reason {
             Self::Closed => "closed",
             Self::Io => "io",
             Self::Config => "config",
+            Self::Limit => "limit",
         }
     }
 

@@ -15,10 +15,12 @@ pub struct Session {
     wire: Option<Wire>,
     peer: Peer,
     key: Key,
-    /// A query is under way.
-    busy: bool,
-    /// It can be used for another query.
+    /// Messages that were sent and not answered yet.
+    pending: usize,
+    /// Nothing is under way, and it can be used for another query.
     sound: bool,
+    /// No answer can be had from it any more.
+    broken: bool,
     /// The place in [`super::Slots`] that it takes up while it is used.
     pub(super) permit: Option<OwnedSemaphorePermit>,
     /// The database it is in.
@@ -96,8 +98,9 @@ impl Session {
             wire: Some(wire),
             peer,
             key,
-            busy: false,
+            pending: 0,
             sound: true,
+            broken: false,
             permit: None,
             database,
             opened: now,
@@ -121,43 +124,70 @@ impl Session {
         &self.database
     }
 
-    /// Sends one simple-query message and hands its rows to `rows`.
+    /// Sends simple-query messages; each wants one [`Session::receive`], in the same order.
+    ///
+    /// # Errors
+    /// The session's; it cannot be used any more.
+    pub async fn send(&mut self, texts: &[String], deadline: Instant) -> Result<(), ConnError> {
+        let Some(wire) = self.wire.as_mut().filter(|_| self.sound) else { return Err(ConnError::Closed) };
+        if texts.iter().any(|text| text.contains('\0')) {
+            return Err(ConnError::Settings("a query cannot hold a NUL".to_owned()));
+        }
+        self.used = Instant::now();
+        self.sound = false;
+        self.pending += texts.len();
+        let bytes: Vec<u8> =
+            texts.iter().flat_map(|text| message(b'Q', |body| put_text(body, text))).collect();
+        let sent = timeout_at(deadline, wire.send(&bytes)).await;
+        sent.unwrap_or(Err(ConnError::Timeout("sending a query")))
+    }
+
+    /// Hands the rows of the oldest message that was sent to `rows`.
     ///
     /// # Errors
     /// The server's error, or the session's; after [`ConnError::leaves_session_usable`] it takes the next query.
+    pub async fn receive(
+        &mut self,
+        deadline: Instant,
+        rows: &mut (dyn Rows + Send),
+    ) -> Result<(), ConnError> {
+        let Some(wire) = self.wire.as_mut().filter(|_| self.pending > 0) else {
+            return Err(ConnError::Closed);
+        };
+        let outcome = timeout_at(deadline, receive(wire, rows)).await;
+        match outcome.unwrap_or(Err(ConnError::Timeout("waiting for rows"))) {
+            Ok(refusal) => {
+                self.pending -= 1;
+                let usable = refusal.as_ref().is_none_or(ConnError::leaves_session_usable);
+                self.sound = usable && self.pending == 0;
+                if self.pending == 0 {
+                    wire.rest();
+                }
+                refusal.map_or(Ok(()), Err)
+            }
+            Err(error) => {
+                if !matches!(error, ConnError::Timeout(_)) {
+                    // a broken stream runs nothing that could be cancelled through its session
+                    self.pending = 0;
+                }
+                self.broken = true;
+                Err(error)
+            }
+        }
+    }
+
+    /// Sends one query and hands its rows to `rows`.
+    ///
+    /// # Errors
+    /// Those of [`Session::send`] and [`Session::receive`].
     pub async fn query(
         &mut self,
         text: &str,
         deadline: Instant,
         rows: &mut (dyn Rows + Send),
     ) -> Result<(), ConnError> {
-        let Some(wire) = self.wire.as_mut().filter(|_| self.sound) else { return Err(ConnError::Closed) };
-        self.busy = true;
-        self.sound = false;
-        self.used = Instant::now();
-        let outcome = timeout_at(deadline, exchange(wire, text, rows)).await;
-        let outcome = outcome.unwrap_or(Err(ConnError::Timeout("waiting for rows")));
-        match outcome {
-            Ok(refusal) => {
-                self.busy = false;
-                wire.rest();
-                match refusal {
-                    None => {
-                        self.sound = true;
-                        Ok(())
-                    }
-                    Some(error) => {
-                        self.sound = error.leaves_session_usable();
-                        Err(error)
-                    }
-                }
-            }
-            Err(error) => {
-                // a broken stream runs nothing that could be cancelled through its session
-                self.busy = matches!(error, ConnError::Timeout(_));
-                Err(error)
-            }
-        }
+        self.send(&[text.to_owned()], deadline).await?;
+        self.receive(deadline, rows).await
     }
 
     /// Says goodbye and waits until the server has let go of the session.
@@ -171,6 +201,11 @@ impl Session {
     /// Whether it can be used for another query.
     pub(super) fn is_sound(&self) -> bool {
         self.sound && self.wire.as_ref().is_some_and(|wire| !wire.has_unread())
+    }
+
+    /// Whether answers can still come.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.broken && (self.sound || self.pending > 0)
     }
 
     pub(super) fn is_wanted(&self, wanted: Wanted) -> bool {
@@ -187,7 +222,7 @@ impl Drop for Session {
         let Some(wire) = self.wire.take() else { return };
         let permit = self.permit.take();
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        if self.busy {
+        if self.pending > 0 {
             runtime.spawn(cancel::end(wire, self.peer.clone(), self.key.clone(), permit));
         } else {
             runtime.spawn(async move {
@@ -199,16 +234,8 @@ impl Drop for Session {
     }
 }
 
-/// Sends a query and reads until the server waits for the next; `Some` when it refused.
-async fn exchange(
-    wire: &mut Wire,
-    text: &str,
-    rows: &mut (dyn Rows + Send),
-) -> Result<Option<ConnError>, ConnError> {
-    if text.contains('\0') {
-        return Ok(Some(ConnError::Settings("a query cannot hold a NUL".to_owned())));
-    }
-    wire.send(&message(b'Q', |body| put_text(body, text))).await?;
+/// Reads until the server waits for the next query; `Some` when it refused this one.
+async fn receive(wire: &mut Wire, rows: &mut (dyn Rows + Send)) -> Result<Option<ConnError>, ConnError> {
     let mut refusal = None;
     let mut cells: Vec<Option<(usize, usize)>> = Vec::new();
     loop {

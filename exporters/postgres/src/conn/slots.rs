@@ -65,7 +65,9 @@ impl Slots {
             None => open::open(link, database, deadline).await?,
         };
         session.permit = Some(permit);
-        Ok(Lease { slots: self, session: Some(session), keep: !fresh })
+        // a session that rests in another database would keep it from being dropped or copied
+        let keep = !fresh && database == link.database;
+        Ok(Lease { slots: self, session: Some(session), keep })
     }
 
     /// Closes what rests for too long.
@@ -143,6 +145,37 @@ impl Lease<'_> {
             Some(session) => session.query(text, deadline, rows).await,
             None => Err(ConnError::Closed),
         }
+    }
+
+    /// Sends queries; see [`Session::send`].
+    ///
+    /// # Errors
+    /// Those of the session.
+    pub async fn send(&mut self, texts: &[String], deadline: Instant) -> Result<(), ConnError> {
+        match &mut self.session {
+            Some(session) => session.send(texts, deadline).await,
+            None => Err(ConnError::Closed),
+        }
+    }
+
+    /// Receives the rows of the oldest query; see [`Session::receive`].
+    ///
+    /// # Errors
+    /// Those of the session.
+    pub async fn receive(
+        &mut self,
+        deadline: Instant,
+        rows: &mut (dyn Rows + Send),
+    ) -> Result<(), ConnError> {
+        match &mut self.session {
+            Some(session) => session.receive(deadline, rows).await,
+            None => Err(ConnError::Closed),
+        }
+    }
+
+    /// Whether answers can still come.
+    pub fn is_alive(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::is_alive)
     }
 
     /// Whether another query can be sent.

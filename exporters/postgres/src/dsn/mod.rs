@@ -49,13 +49,13 @@ pub enum DsnError {
     #[error("there must be one port, or as many as hosts")]
     Ports,
     /// A parameter that nobody knows.
-    #[error("unknown parameter `{0}`")]
+    #[error("unknown parameter{0}")]
     Unknown(String),
     /// A parameter has a value that it cannot have.
     #[error("{0}: expected {1}")]
     Value(&'static str, &'static str),
     /// A parameter that the target of a request may not have.
-    #[error("the target may not set `{0}`")]
+    #[error("the target may not set this:{0}")]
     NotHere(String),
     /// The service file lacks the service, or cannot be read.
     #[error("{0}")]

@@ -129,10 +129,10 @@ pub fn asked(
     options: &[(String, String)],
 ) -> Result<Link, DsnError> {
     if let Some(name) = target.names().find(|name| !IN_REQUESTS.contains(name)) {
-        return Err(DsnError::NotHere(name.to_owned()));
+        return Err(DsnError::NotHere(shown(name)));
     }
     if target.get("host").is_some_and(|host| host.contains(['/', '@', ','])) {
-        return Err(DsnError::NotHere("host: a unix socket or several hosts".to_owned()));
+        return Err(DsnError::NotHere(" a unix socket or several hosts".to_owned()));
     }
     if let Some(user) = user {
         target.set("user", user);
@@ -152,7 +152,7 @@ pub fn asked(
 
 fn link(dsn: &Dsn, password: Password, allowed: Allowed) -> Result<Link, DsnError> {
     if let Some(name) = dsn.names().find(|name| !KNOWN.contains(name) && !IGNORED.contains(name)) {
-        return Err(DsnError::Unknown(name.to_owned()));
+        return Err(DsnError::Unknown(shown(name)));
     }
     if dsn.get("gssencmode") == Some("require") {
         return Err(DsnError::Value("gssencmode", "disable or prefer, since GSSAPI is not spoken"));
@@ -203,6 +203,17 @@ fn link(dsn: &Dsn, password: Password, allowed: Allowed) -> Result<Link, DsnErro
         .unwrap_or_default(),
         tls_cache: Arc::default(),
     })
+}
+
+/// An unknown name, where it looks like a parameter: it may also be a piece of a password without quotes.
+fn shown(name: &str) -> String {
+    let known = KNOWN.iter().chain(&IGNORED);
+    let looks_right = |known: &&&str| known.get(..3).is_some_and(|start| name.starts_with(start));
+    if known.clone().any(|known| looks_right(&known)) {
+        format!(" `{name}`")
+    } else {
+        " (hint: values with blanks need quotes: password='a b')".to_owned()
+    }
 }
 
 fn places(dsn: &Dsn) -> Result<Vec<Place>, DsnError> {

@@ -107,7 +107,7 @@ pub fn split(list: &str) -> Vec<&str> {
     while let Some(comma) = rest.get(searched..).and_then(|tail| tail.find(',')).map(|at| at + searched) {
         let (before, after) = rest.split_at(comma);
         let after = after.strip_prefix(',').unwrap_or(after);
-        if begins_dsn(after.trim_start(), is_url(before.trim_start())) {
+        if begins_dsn(after.trim_start()) {
             found.push(before.trim());
             rest = after;
             searched = 0;
@@ -124,10 +124,10 @@ fn is_url(text: &str) -> bool {
     text.starts_with("postgresql://") || text.starts_with("postgres://")
 }
 
-fn begins_dsn(text: &str, after_url: bool) -> bool {
+fn begins_dsn(text: &str) -> bool {
     let keywords = ["host", "hostaddr", "user", "dbname", "port", "service"];
     let key = text.split_once('=').map(|(key, _)| key.trim_end());
-    is_url(text) || (!after_url && key.is_some_and(|key| keywords.contains(&key)))
+    is_url(text) || key.is_some_and(|key| keywords.contains(&key))
 }
 
 fn text_or_file(lookup: Lookup<'_>, name: &str) -> Result<Option<String>, SourceError> {

@@ -1,5 +1,6 @@
 //! Connection strings and what they mean.
 
+use proptest::prelude::*;
 use toolkit::config::{Secret, SecretSource};
 
 use super::resolve::{asked, configured};
@@ -121,6 +122,10 @@ fn links() {
     for (text, expected) in [
         ("host=h sslmode=on", "sslmode: expected disable, allow, prefer, require, verify-ca or verify-full"),
         ("host=h sslmod=require", "unknown parameter `sslmod`"),
+        (
+            "host=h password=my canary=x",
+            "unknown parameter (hint: values with blanks need quotes: password='a b')",
+        ),
         ("host=a,b,c port=1,2", "there must be one port, or as many as hosts"),
         (
             "host=h sslrootcert=system sslmode=require",
@@ -228,7 +233,39 @@ fn lists() {
         ("postgres://u:p,q@a:1,b:2/d", &["postgres://u:p,q@a:1,b:2/d"]),
         ("host=a user=u, host=b user=v", &["host=a user=u", "host=b user=v"]),
         ("host=a,b user=u", &["host=a,b user=u"]),
+        ("postgres://a/d?x=y,host=b user=u", &["postgres://a/d?x=y", "host=b user=u"]),
     ] {
         assert_eq!(split(list), expected, "{list}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_without_panic_and_never_shown(text in "(?s).{0,60}", secret in "[a-z@:/%?#' \\\\]{1,9}Z") {
+        drop(Dsn::parse(&text));
+        drop(split(&text));
+        for text in [format!("postgresql://u:{secret}@h/d"), format!("host=h password={secret}"), format!("host={secret}")] {
+            match Dsn::parse(&text) {
+                Err(error) => prop_assert!(!error.to_string().contains(&secret), "{}", error),
+                Ok(dsn) => match configured(dsn, None, &none) {
+                    Err(error) => prop_assert!(secret.len() < 4 || !error.to_string().contains(&secret), "{}", error),
+                    Ok(link) => {
+                        let shown = format!("{:?}", link.credentials);
+                        prop_assert!(!shown.contains(&secret), "{}", shown);
+                    }
+                },
+            }
+        }
+    }
+
+    #[test]
+    fn any_password_survives_quoting(password in "[^\0]{1,20}") {
+        let quoted = password.replace('\\', "\\\\").replace('\'', "\\'");
+        let escaped: Vec<String> = password.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        for text in [format!("host=h password='{quoted}' user=u"), format!("postgres://u:{}@h", escaped.concat())] {
+            let dsn = Dsn::parse(&text).unwrap();
+            prop_assert_eq!(dsn.password.as_ref().map(Secret::expose), Some(password.as_str()));
+            prop_assert_eq!(dsn.get("host"), Some("h"));
+        }
     }
 }

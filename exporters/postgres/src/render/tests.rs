@@ -16,7 +16,7 @@ fn render(
     let text = format!("name: x\nhelp: X.\nqueries:\n- {}", spec.replace('\n', "\n  "));
     let collector = decode::collector(&Document::parse("x.yml", &text).unwrap()).unwrap();
     let mut samples = Samples::new("");
-    let mut renderer = Renderer::new(&collector.queries[0], extra, &mut samples);
+    let mut renderer = Renderer::new(&collector.queries[0], extra, &mut samples, 100);
     let columns: Vec<Column<'_>> = columns.iter().map(|(name, oid)| Column { name, oid: *oid }).collect();
     renderer.columns(&columns);
     for row in rows {
@@ -107,4 +107,19 @@ fn histograms() {
     let (lines, unreadable) =
         render(spec, &columns[..3], &[&[Some("x"), Some("{1}"), Some("{3}")]], &Extra::default());
     assert_eq!((lines.len(), unreadable), (0, 1));
+}
+
+#[test]
+fn rows_beyond_the_limit_are_counted_and_cost_nothing() {
+    let spec = "labels: [l]\nvariants: [{sql: SELECT}]\nmetrics: [{name: a, kind: gauge, help: A.}]";
+    let text = format!("name: x\nhelp: X.\nqueries:\n- {}", spec.replace('\n', "\n  "));
+    let collector = decode::collector(&Document::parse("x.yml", &text).unwrap()).unwrap();
+    let (mut samples, extra) = (Samples::new(""), Extra::default());
+    let mut renderer = Renderer::new(&collector.queries[0], &extra, &mut samples, 2);
+    renderer.columns(&[Column { name: "l", oid: 25 }, Column { name: "a", oid: 20 }]);
+    for digit in b"12345" {
+        renderer.row(&Row { body: &[*digit, *digit], cells: &[Some((0, 1)), Some((1, 2))] });
+    }
+    assert_eq!((renderer.rows, renderer.left_out), (5, 3));
+    assert_eq!(samples.len(), 2);
 }

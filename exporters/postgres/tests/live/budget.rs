@@ -128,3 +128,24 @@ async fn sessions_are_kept_and_say_who_they_are() {
     exporter.stop().await;
     postgres.until(OURS, "0").await.unwrap();
 }
+
+#[tokio::test]
+async fn what_is_asked_is_constant_and_leaves_nothing_open() {
+    let statements = Postgres::builder().setting("shared_preload_libraries = 'pg_stat_statements'");
+    let postgres = statements.setting("log_temp_files = 0").start().await.unwrap();
+    postgres.psql("CREATE EXTENSION pg_stat_statements").await.unwrap();
+    let exporter = watching(&postgres, &["--collector.stat_statements"]).await;
+    let known = "SELECT count(*) FROM pg_stat_statements WHERE userid = 'monitor'::regrole";
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'monitor' AND (state <> 'idle' OR backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)";
+    exporter.page().await.assert_whole();
+    exporter.page().await.assert_whole();
+    let texts = postgres.psql(known).await.unwrap();
+    for _ in 0..5 {
+        exporter.page().await.assert_whole();
+        assert_eq!(postgres.psql(open).await.unwrap(), "0");
+    }
+    assert_eq!(postgres.psql(known).await.unwrap(), texts);
+    let written = "SELECT pg_current_xact_id_if_assigned() IS NULL, sum(temp_blks_written) FROM pg_stat_statements WHERE userid = 'monitor'::regrole";
+    assert_eq!(postgres.psql(written).await.unwrap(), "t|0");
+    exporter.stop().await;
+}

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
 mod budget;
+mod changes;
 mod conformance;
 mod custom;
 mod faults;

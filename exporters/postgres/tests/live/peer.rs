@@ -94,7 +94,8 @@ pub(crate) async fn page(server: &Postgres, arguments: &[&str]) -> Page {
     let client = kit::http::Client::new();
     let page = client.get(&format!("http://127.0.0.1:{port}/metrics")).await.unwrap();
     assert_eq!(page.status, 200, "{}", page.text());
-    drop(exporter);
+    exporter.stop().await.unwrap();
+    server.until("SELECT count(*) FROM pg_stat_activity WHERE usename = 'monitor'", "0").await.unwrap();
     Page(page.text())
 }
 

@@ -29,8 +29,9 @@ const CONTENT: &str = "
 CREATE EXTENSION pg_stat_statements;
 CREATE EXTENSION pg_buffercache;
 SELECT pg_create_logical_replication_slot('logical', 'test_decoding');
-CREATE TABLE orders (id bigserial PRIMARY KEY, note text);
+CREATE TABLE orders (id bigserial PRIMARY KEY, note text) WITH (autovacuum_enabled = off);
 INSERT INTO orders (note) SELECT repeat('x', 100) FROM generate_series(1, 100);
+VACUUM ANALYZE orders;
 CREATE TABLE slow (id int) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0);
 INSERT INTO slow SELECT generate_series(1, 20000);
 DELETE FROM slow;

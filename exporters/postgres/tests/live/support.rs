@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kit::http::{Client, Response};
 use kit::postgres::Postgres;
-use kit::process::{Folder, Launch, Server, accepts, free_port};
+use kit::process::{Folder, Launch, Server, accepts, on_free_port};
 
 use crate::page::Page;
 
@@ -68,18 +68,21 @@ impl Setup {
     }
 
     pub(crate) async fn start(self) -> Exporter {
-        let port = free_port().unwrap();
-        let binary = Path::new(env!("CARGO_BIN_EXE_postgres-exporter"));
-        let mut launch = Launch::at(binary, "postgres-exporter", &self.folder)
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .args(self.arguments)
-            // nothing of the machine's own user may reach a test
-            .env("HOME", "/nonexistent");
-        for (name, value) in self.environment {
-            launch = launch.env(&name, value);
-        }
-        let server = launch.start(START, async || accepts(port).await).await.unwrap();
-        Exporter { server: Some(server), port, folder: self.folder }
+        let Self { folder, arguments, environment } = self;
+        let started = on_free_port(async |port| {
+            let binary = Path::new(env!("CARGO_BIN_EXE_postgres-exporter"));
+            let mut launch = Launch::at(binary, "postgres-exporter", &folder)
+                .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+                .args(arguments.iter().cloned())
+                // nothing of the machine's own user may reach a test
+                .env("HOME", "/nonexistent");
+            for (name, value) in &environment {
+                launch = launch.env(name, value);
+            }
+            Ok((port, launch.start(START, async || accepts(port).await).await?))
+        });
+        let (port, server) = started.await.unwrap();
+        Exporter { server: Some(server), port, folder }
     }
 }
 

@@ -138,6 +138,9 @@ pub struct Context {
     pub registry: prometheus::Registry,
     /// The time of day.
     pub clock: Clock,
+    /// 1 while the newest configuration is in use, 0 while one was refused and the old one stands: for programs that
+    /// show this by a peer's name too.
+    pub last_reload: prometheus::IntGauge,
 }
 
 /// Why a program cannot start or cannot take a configuration: one sentence with place, cause and a hint.

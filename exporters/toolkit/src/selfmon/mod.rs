@@ -120,6 +120,11 @@ impl SelfMetrics {
         }
     }
 
+    /// The gauge that [`SelfMetrics::reloaded`] sets.
+    pub fn last_reload(&self) -> IntGauge {
+        self.reload_successful.clone()
+    }
+
     /// Shows whether the newest web config file is in use.
     ///
     /// # Errors

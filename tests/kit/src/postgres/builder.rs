@@ -29,6 +29,7 @@ pub struct Builder {
     tls: Option<ClientCertificates>,
     socket: bool,
     takes_queries: bool,
+    on_disk: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,7 @@ impl Default for Builder {
             tls: None,
             socket: false,
             takes_queries: true,
+            on_disk: false,
         }
     }
 }
@@ -119,9 +121,16 @@ impl Builder {
         self
     }
 
+    /// Has its data on disk instead of in memory, as servers that people measure have.
+    #[must_use]
+    pub fn on_disk(mut self) -> Self {
+        self.on_disk = true;
+        self
+    }
+
     /// Starts it.
     pub async fn start(self) -> Result<Postgres> {
-        let folder = Folder::new()?;
+        let folder = if self.on_disk { Folder::new()? } else { Folder::in_memory()? };
         let files = self.tls.map(|_| TlsFiles::write(&folder)).transpose()?;
         self.lay_out(&folder, files.as_ref())?;
         let (port, server) = process::on_free_port(async |port| {

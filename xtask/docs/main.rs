@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use alertrouter::Alertrouter;
 use anyhow::{Context, Result, bail};
+use postgres_exporter::Postgres;
 use redis_exporter::Redis;
 use toolkit::cli::command;
 
@@ -32,6 +33,11 @@ type Part = (&'static str, fn() -> String);
 const DOCUMENTS: &[Document] = &[
     Document { file: "exporters/redis/README.md", parts: &[("flags", || flags::table(&command::<Redis>()))] },
     Document { file: "exporters/redis/METRICS.md", parts: &[("metrics", metrics::redis)] },
+    Document {
+        file: "exporters/postgres/README.md",
+        parts: &[("flags", || flags::table(&command::<Postgres>()))],
+    },
+    Document { file: "exporters/postgres/METRICS.md", parts: &[("metrics", metrics::postgres)] },
     Document {
         file: "alertrouter/README.md",
         parts: &[("flags", || flags::table(&command::<Alertrouter>()))],

@@ -2,6 +2,9 @@
 //!
 //! Here a program's tables of descriptors become rows.
 
+use std::collections::BTreeMap;
+
+use postgres_exporter::collector::{Reading, built_in};
 use redis_exporter::collectors::PARTS;
 use redis_exporter::{page, program};
 use toolkit::expo::{Desc, Kind};
@@ -11,6 +14,33 @@ use toolkit::scrape;
 pub(crate) fn redis() -> String {
     let parts = PARTS.iter().flat_map(|part| (part.metrics)());
     table("redis", parts.chain(page::METRICS).chain(program::METRICS).chain(scrape::COLLECTOR_METRICS))
+}
+
+/// The metrics of Postgres' collectors, one row each.
+pub(crate) fn postgres() -> String {
+    let mut rows = BTreeMap::new();
+    for collector in built_in::collectors().unwrap_or_default() {
+        for query in &collector.queries {
+            let server = query.server_label.then(|| "server".to_owned());
+            let labels = query.labels.iter().cloned().chain(server).collect::<Vec<_>>().join(", ");
+            let mut add = |name: &str, kind, help: &str| {
+                let (kind, help) = (word(kind), help.replace('|', "\\|"));
+                let row = format!("| `{name}` | {labels} | {kind} | {} | {help} |\n", collector.name);
+                rows.entry(name.to_owned()).or_insert(row);
+            };
+            match &query.reading {
+                Reading::Columns { metrics, .. } => {
+                    metrics.iter().for_each(|metric| add(&metric.name, metric.kind, &metric.help));
+                }
+                Reading::Dynamic(dynamic) => {
+                    let prefix = if dynamic.prefix.is_empty() { "pg_settings_" } else { &dynamic.prefix };
+                    add(&format!("{prefix}*"), dynamic.kind, &collector.help);
+                }
+            }
+        }
+    }
+    let rows = rows.into_values().collect::<Vec<_>>().concat();
+    "| Metric | Labels | Type | Collector | Meaning |\n|---|---|---|---|---|\n".to_owned() + &rows
 }
 
 fn table<'a>(namespace: &str, descriptors: impl Iterator<Item = Desc<'a>>) -> String {

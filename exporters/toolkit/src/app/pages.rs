@@ -1,5 +1,6 @@
 //! The routes that all programs have.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use futures_util::stream;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
@@ -33,7 +35,7 @@ pub(super) struct Pages<P: Program> {
     timeout_offset: Duration,
     show_common_metrics: bool,
     reloader: Arc<Reloader<P>>,
-    flights: Flights<Wanted, Result<Finished, Refusal>>,
+    flights: Flights<Wanted, Result<Arc<Finished>, Refusal>>,
     /// Places for collections; those who join one need none.
     places: Semaphore,
 }
@@ -122,7 +124,7 @@ impl<P: Program> Pages<P> {
         response
     }
 
-    async fn collect(pages: Arc<Self>, wanted: Wanted, scrape: Scrape) -> Result<Finished, Refusal> {
+    async fn collect(pages: Arc<Self>, wanted: Wanted, scrape: Scrape) -> Result<Arc<Finished>, Refusal> {
         let Ok(_place) = pages.places.try_acquire() else { return Err(Refusal::Busy) };
         let mut page = Page::new();
         let collecting = async {
@@ -145,7 +147,7 @@ impl<P: Program> Pages<P> {
             let own = pages.metrics.samples(pages.show_common_metrics);
             pages.metrics.count_dropped(finished.append(own));
         }
-        Ok(finished)
+        Ok(Arc::new(finished))
     }
 
     fn landing(&self) -> Response {
@@ -179,7 +181,7 @@ impl<P: Program> Pages<P> {
     }
 }
 
-fn page_response(page: &Finished, headers: &HeaderMap) -> Response {
+fn page_response(page: &Arc<Finished>, headers: &HeaderMap) -> Response {
     // several lines of one header are one list (RFC 9110, 5.3)
     let list_of = |name| {
         let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
@@ -187,7 +189,12 @@ fn page_response(page: &Finished, headers: &HeaderMap) -> Response {
     };
     let format = negotiate_format(&list_of(header::ACCEPT));
     let compression = negotiate_compression(&list_of(header::ACCEPT_ENCODING));
-    let mut response = Response::new(Body::from(page.encode(format, compression)));
+    let body = if page.is_large() {
+        Body::from_stream(stream::iter(page.pieces(format, compression).map(Ok::<_, Infallible>)))
+    } else {
+        Body::from(page.encode(format, compression))
+    };
+    let mut response = Response::new(body);
     let answer = response.headers_mut();
     answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     answer.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));

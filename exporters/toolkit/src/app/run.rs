@@ -49,8 +49,11 @@ impl<P: Program> App<P> {
         let about = P::ABOUT;
         let metrics = SelfMetrics::new(about.name, about.version, clock.clone()).map_err(StartError::new)?;
         metrics.watch_web_config(Arc::clone(&access)).map_err(StartError::new)?;
-        let context =
-            Context { registry: metrics.program_registry().clone(), clock, last_reload: metrics.last_reload() };
+        let context = Context {
+            registry: metrics.program_registry().clone(),
+            clock,
+            last_reload: metrics.last_reload(),
+        };
         let program = Arc::new(P::start(config, context).await?);
         let reloader = Arc::new(Reloader::new(
             Arc::clone(&program),

@@ -2,8 +2,8 @@
 //!
 //! A collector writes [`Samples`]: one arena of text in which a label set is escaped once and then referenced by
 //! every sample that carries it. A [`Page`] gathers the samples of all collectors, groups them by family, and
-//! drops what may not stand on a page. A [`Finished`] page is immutable, shared between all who asked for it, and
-//! encoded at most once for each format and compression.
+//! drops what may not stand on a page. A [`Finished`] page is immutable and shared between all who asked for it. It is
+//! encoded at most once for each format and compression, or, when it is large, piece by piece while it is sent.
 //!
 //! Invariants:
 //! - one bad name, label, duplicate or overflow costs itself, is counted in [`Dropped`], and never the page;
@@ -14,6 +14,7 @@ mod desc;
 mod negotiate;
 mod number;
 mod page;
+mod pieces;
 mod samples;
 mod text;
 

@@ -15,7 +15,7 @@ use super::text;
 
 /// gzip level of a page: level 1 takes half the time of level 6 for half as much again of bytes, and the bytes
 /// stay within a data centre.
-const GZIP_LEVEL: flate2::Compression = flate2::Compression::fast();
+pub(super) const GZIP_LEVEL: flate2::Compression = flate2::Compression::fast();
 
 /// The sections that collectors have written for one scrape.
 #[derive(Debug, Default)]
@@ -164,7 +164,10 @@ impl Finished {
         let make = || match compression {
             Compression::Identity => {
                 let mut out = Vec::with_capacity(self.size_estimate());
-                text::write(self, format, &mut out);
+                for family in &self.families {
+                    text::write_family(self, family, format, &mut out);
+                }
+                text::write_end(format, &mut out);
                 Bytes::from(out)
             }
             Compression::Gzip => gzip(&self.encode(format, Compression::Identity)),
@@ -206,7 +209,7 @@ impl Finished {
     }
 
     /// A line is a name, a label set and about 20 bytes; close enough to avoid most regrowth.
-    fn size_estimate(&self) -> usize {
+    pub(super) fn size_estimate(&self) -> usize {
         let lines: usize = self
             .families
             .iter()

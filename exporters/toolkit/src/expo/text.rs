@@ -8,20 +8,18 @@ use super::number::{write_canonical_bound, write_value};
 use super::page::{Finished, PageFamily};
 use super::samples::{Part, Sample};
 
-/// Appends the whole page.
-pub(super) fn write(page: &Finished, format: Format, out: &mut Vec<u8>) {
+/// Appends one family of the page.
+pub(super) fn write_family(page: &Finished, family: &PageFamily, format: Format, out: &mut Vec<u8>) {
     match format {
-        Format::Text => {
-            for family in page.families() {
-                write_text_family(page, family, out);
-            }
-        }
-        Format::OpenMetrics(_) => {
-            for family in page.families() {
-                write_open_metrics_family(page, family, out);
-            }
-            out.extend_from_slice(b"# EOF\n");
-        }
+        Format::Text => write_text_family(page, family, out),
+        Format::OpenMetrics(_) => write_open_metrics_family(page, family, out),
+    }
+}
+
+/// Appends what stands after the last family.
+pub(super) fn write_end(format: Format, out: &mut Vec<u8>) {
+    if let Format::OpenMetrics(_) = format {
+        out.extend_from_slice(b"# EOF\n");
     }
 }
 

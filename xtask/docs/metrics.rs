@@ -30,7 +30,9 @@ pub(crate) fn postgres() -> String {
             };
             match &query.reading {
                 Reading::Columns { metrics, .. } => {
-                    metrics.iter().for_each(|metric| add(&metric.name, metric.kind, &metric.help));
+                    for metric in metrics {
+                        add(&metric.name, metric.kind, &metric.help);
+                    }
                 }
                 Reading::Dynamic(dynamic) => {
                     let prefix = if dynamic.prefix.is_empty() { "pg_settings_" } else { &dynamic.prefix };

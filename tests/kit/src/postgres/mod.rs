@@ -111,8 +111,7 @@ impl Postgres {
     /// A session of the superuser that stays open after these statements, and with it its transaction and locks,
     /// until it is dropped.
     pub async fn session(&self, database: &str, sql: &str) -> Result<Session> {
-        let port = self.port.to_string();
-        Session::open(&client(&port, database), sql).await
+        Session::open(self.port, database, sql).await
     }
 
     /// Stops it in order, after ending its sessions; its port refuses connections when this returns.

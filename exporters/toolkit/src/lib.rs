@@ -3,18 +3,21 @@
 //! | module | holds |
 //! |---|---|
 //! | [`app`] | a program's life: flags → configuration → start → serve → stop |
+//! | [`chain`] | an error with its causes |
 //! | [`cli`] | the common flags and their environment variables |
 //! | [`config`] | YAML with positions, every error at once, durations, secrets |
 //! | [`expo`] | the metrics page: descriptors, arena, writers, content negotiation |
 //! | [`log`] | logfmt and JSON lines |
 //! | [`scrape`] | collectors side by side under one deadline, sharing, targets |
 //! | [`selfmon`] | the process's own metrics |
+//! | [`tls`] | connections that we open |
 //! | [`web`] | listener, web config file, access, landing page |
 //!
 //! The way a scrape goes: listener → access and limits → negotiate → target → shared flight → collectors →
 //! arena → writer → gzip → answer. One direction; no step reaches back.
 
 pub mod app;
+pub mod chain;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -22,4 +25,5 @@ pub mod expo;
 pub mod log;
 pub mod scrape;
 pub mod selfmon;
+pub mod tls;
 pub mod web;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use toolkit::config::Secret;
+use toolkit::config::{Secret, percent_decode};
 use toolkit::scrape::TargetName;
 
 /// Redis' port.
@@ -88,7 +88,7 @@ impl Target {
             "unix" => unix(rest)?,
             _ => return Err(TargetError::Scheme),
         };
-        let given = |part: &str| Some(unescape(part)).filter(|part| !part.is_empty());
+        let given = |part: &str| Some(percent_decode(part)).filter(|part| !part.is_empty());
         Ok(Self {
             text: format!("{scheme}://{place}"),
             user: given(user),
@@ -167,30 +167,6 @@ fn network(rest: &str, tls: bool) -> Result<Place, TargetError> {
 fn unix(rest: &str) -> Result<Place, TargetError> {
     let path = rest.split_once('?').map_or(rest, |(path, _)| path);
     if path.starts_with('/') { Ok(Place::Unix { path: path.to_owned() }) } else { Err(TargetError::Path) }
-}
-
-/// Resolves `%41`; a `%` that starts no escape stays.
-fn unescape(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let escaped = match tail {
-            [high, low, ..] if *first == b'%' => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        if let Some((high, low)) = escaped {
-            bytes.push(high << 4 | low);
-            rest = tail.get(2..).unwrap_or_default();
-        } else {
-            bytes.push(*first);
-            rest = tail;
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! `postgresql://user:password@host:port,host:port/database?key=value`.
 
-use super::{Dsn, DsnError, unescape};
+use toolkit::config::percent_decode;
+
+use super::{Dsn, DsnError};
 
 /// Reads what follows the scheme.
 pub(super) fn parse(text: &str) -> Result<Dsn, DsnError> {
@@ -8,18 +10,18 @@ pub(super) fn parse(text: &str) -> Result<Dsn, DsnError> {
     let (userinfo, rest) = split_userinfo(text);
     if let Some(userinfo) = userinfo {
         let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-        dsn.set("user", &unescape(user));
-        dsn.set("password", &unescape(password));
+        dsn.set("user", &percent_decode(user));
+        dsn.set("password", &percent_decode(password));
     }
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
     hosts(authority, &mut dsn)?;
-    dsn.set("dbname", &unescape(database));
+    dsn.set("dbname", &percent_decode(database));
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let Some((key, value)) = pair.split_once('=') else {
             return Err(DsnError::NoValue("a key of the URL's query"));
         };
-        let (key, value) = (unescape(key), unescape(value));
+        let (key, value) = (percent_decode(key), percent_decode(value));
         let known = key == "password" && dsn.password.is_some() || key == "user" && dsn.get("user").is_some();
         match key.as_str() {
             // what stands before the host wins, as in postgres_exporter
@@ -73,7 +75,7 @@ fn hosts(authority: &str, dsn: &mut Dsn) -> Result<(), DsnError> {
         if !port.is_empty() && !port.parse::<u16>().is_ok_and(|port| port != 0) {
             return Err(DsnError::Port);
         }
-        names.push(unescape(name));
+        names.push(percent_decode(name));
         ports.push(port.to_owned());
     }
     dsn.set("host", &names.join(","));

@@ -71,16 +71,6 @@ impl Page {
         self.sections.push(samples);
     }
 
-    /// How many samples the collectors wrote.
-    pub fn len(&self) -> usize {
-        self.sections.iter().map(Samples::len).sum()
-    }
-
-    /// Whether no collector wrote anything.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Groups the samples by family and drops what may not stand.
     pub fn finish(self) -> (Finished, Dropped) {
         let mut dropped = Dropped::default();

@@ -357,8 +357,8 @@ fn hash_name(name: &str) -> usize {
     hash
 }
 
-/// Compares names byte by byte. On the short names that are compared once for each sample, this takes a third of the
-/// time of libc's `memcmp`, whose masked loads stumble at page borders.
+/// Compares names byte by byte. These are short and compared for each sample, where libc's `memcmp` was a third of all
+/// the time of a page of 100,000 series.
 fn is_same_short_text(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).all(|(a, b)| a == b)
 }

@@ -46,11 +46,6 @@ impl<T> TargetRules<T> {
     pub fn find(&self, target: TargetName<'_>) -> Option<&T> {
         self.rules.iter().find(|(pattern, _)| pattern.matches(target)).map(|(_, settings)| settings)
     }
-
-    /// All settings, in order.
-    pub fn settings(&self) -> impl Iterator<Item = &T> {
-        self.rules.iter().map(|(_, settings)| settings)
-    }
 }
 
 impl<T> Default for TargetRules<T> {

@@ -205,7 +205,7 @@ mod tests {
     fn node(receiver: &str, matchers: &str, routes: Vec<Node>) -> Node {
         Node {
             receiver: (!receiver.is_empty()).then(|| Arc::from(receiver)),
-            matchers: matcher::parse(matchers).unwrap(),
+            matchers: matcher::ParserMode::Fallback.parse(matchers).unwrap().matchers,
             routes,
             ..Node::default()
         }

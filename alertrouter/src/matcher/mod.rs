@@ -1,18 +1,22 @@
 //! Label matchers: `name="value"`, `!=`, `=~`, `!~`, with Alertmanager's meaning.
 //!
-//! Parsing is one file per mode (`classic` now; UTF-8 and the fallback of both join it beside), matching is here and
-//! does not know how a matcher was written.
+//! Parsing is one file for each of Alertmanager's grammars and one that chooses between them, matching is here and does
+//! not know how a matcher was written.
 //!
 //! Invariants: a label that is not there equals the empty string; a regexp matches the whole value and `.` never
 //! matches a newline; a pattern that Go and Rust read differently is refused, never matched differently.
 
 mod classic;
-mod regexp;
+mod mode;
+mod utf8;
 
 use std::fmt;
 
+use toolkit::regexp::{self, Regex, RegexpError};
+
 use crate::labels::Labels;
-pub use regexp::RegexpError;
+
+pub use mode::{Doubt, Parsed, ParserMode};
 
 /// One condition on one label.
 #[derive(Debug, Clone)]
@@ -28,8 +32,8 @@ pub struct Matcher {
 enum Test {
     Equal,
     NotEqual,
-    Match(regex::Regex),
-    NotMatch(regex::Regex),
+    Match(Regex),
+    NotMatch(Regex),
 }
 
 /// The four operators.
@@ -54,6 +58,9 @@ pub enum MatcherError {
     /// Its value has a double quote in a wrong place.
     #[error("matcher value contains unescaped double quote: {0}")]
     Quote(String),
+    /// It does not follow the UTF-8 grammar: the column and the problem.
+    #[error("{0}")]
+    Syntax(String),
     /// Its pattern cannot be used.
     #[error("{0}")]
     Regexp(#[from] RegexpError),
@@ -70,8 +77,8 @@ impl Matcher {
         let test = match operator {
             Operator::Equal => Test::Equal,
             Operator::NotEqual => Test::NotEqual,
-            Operator::Match => Test::Match(regexp::compile(&value)?),
-            Operator::NotMatch => Test::NotMatch(regexp::compile(&value)?),
+            Operator::Match => Test::Match(regexp::compile_whole(&value)?),
+            Operator::NotMatch => Test::NotMatch(regexp::compile_whole(&value)?),
         };
         Ok(Self { name: name.into(), value, test })
     }
@@ -88,9 +95,10 @@ impl Matcher {
     }
 }
 
-/// Reads a list of matchers as it stands in one item of `matchers:`.
-pub fn parse(text: &str) -> Result<Vec<Matcher>, MatcherError> {
-    classic::parse(text)
+/// The classic label name: without the colon, which only matchers allow.
+fn is_classic_label_name(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }
 
 impl fmt::Display for Matcher {
@@ -102,7 +110,11 @@ impl fmt::Display for Matcher {
             Test::NotMatch(_) => "!~",
         };
         let value = self.value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        write!(f, "{}{operator}\"{value}\"", self.name)
+        if self.name.contains(|c: char| c.is_whitespace() || utf8::RESERVED.contains(c)) {
+            write!(f, "{:?}{operator}\"{value}\"", self.name)
+        } else {
+            write!(f, "{}{operator}\"{value}\"", self.name)
+        }
     }
 }
 
@@ -137,7 +149,7 @@ mod tests {
             ("y=~\".+\"", "bar", false),
             ("y!=v", "bar", true),
         ] {
-            let matchers = parse(matcher).unwrap();
+            let matchers = classic::parse(matcher).unwrap();
             let labels: Labels = [("x", value)].into_iter().collect();
             assert_eq!(matchers.iter().all(|m| m.matches(&labels)), expected, "{matcher} on {value:?}");
         }
@@ -162,9 +174,9 @@ mod tests {
             text in "\\PC{0,60}",
             value in "(\\PC|\n|\"){0,30}",
         ) {
-            drop(parse(&text));
+            drop(ParserMode::Fallback.parse(&text));
             let printed = Matcher::new("name", Operator::Equal, value.as_str()).unwrap().to_string();
-            let read = parse(&printed).unwrap();
+            let read = ParserMode::Fallback.parse(&printed).unwrap().matchers;
             proptest::prop_assert_eq!(read.first().map(|matcher| matcher.value.as_str()), Some(value.as_str()));
         }
     }

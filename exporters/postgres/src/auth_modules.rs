@@ -1,6 +1,8 @@
 //! Who we are at the targets of `/probe`.
 //!
-//! Invariant: the password of a module goes only to targets that one of its patterns matches.
+//! Invariant: the password of a module goes only to targets that one of its patterns matches. A module without patterns
+//! stands for this machine, and only where the request names it: postgres_exporter's files have none, and its usual place
+//! is beside the server.
 
 use toolkit::config::{Fields, Item, SecretSource};
 use toolkit::scrape::{TargetName, TargetPattern, TargetRules};
@@ -15,6 +17,9 @@ pub struct AuthModules {
     modules: Vec<(String, AuthModule)>,
 }
 
+/// Where a module without `targets` may be used.
+const THIS_MACHINE: [&str; 3] = ["localhost", "127.0.0.0/8", "::1/128"];
+
 /// Who we are, and where.
 #[derive(Clone, Debug, Default)]
 struct AuthModule {
@@ -22,6 +27,8 @@ struct AuthModule {
     password: Option<SecretSource>,
     options: Vec<(String, String)>,
     targets: TargetRules<()>,
+    /// It has no `targets` of its own.
+    only_here: bool,
 }
 
 /// Why a target may not be asked.
@@ -42,11 +49,16 @@ fn module(item: &Item<'_>) -> Option<AuthModule> {
     let mut fields = item.fields()?;
     fields.require("type");
     let userpass = fields.choice("type", &[("userpass", true), ("none", false)])?;
+    let only_here = !fields.has("targets");
+    let targets = if only_here {
+        THIS_MACHINE.iter().filter_map(|pattern| TargetPattern::parse(pattern).ok()).collect()
+    } else {
+        fields.list("targets", |item| item.parsed(TargetPattern::parse))
+    };
     let mut module = AuthModule {
         options: fields.string_map("options"),
-        targets: TargetRules::new(
-            fields.list("targets", |item| Some((item.parsed(TargetPattern::parse)?, ()))),
-        ),
+        targets: TargetRules::new(targets.into_iter().map(|pattern| (pattern, ())).collect()),
+        only_here,
         ..AuthModule::default()
     };
     if let Some(mut given) = fields.fields("userpass") {
@@ -55,9 +67,9 @@ fn module(item: &Item<'_>) -> Option<AuthModule> {
     } else if userpass {
         fields.require("userpass");
     }
-    if module.password.is_some() && !fields.has("targets") {
+    if module.password.is_some() && only_here {
         warn!(
-            "an auth module without `targets` gives its password to nobody (hint: targets: [\"db-*:5432\"]; `*` is any host name)"
+            "an auth module without `targets` gives its password only to servers on this machine (hint: targets: [\"db-*:5432\"]; `*` is any host name)"
         );
     }
     Some(module)
@@ -81,14 +93,20 @@ impl AuthModules {
                 let found = self.modules.iter().find(|(known, _)| known == wanted);
                 let (_, found) =
                     found.ok_or_else(|| Refusal::Bad(format!("auth_module {wanted} is not configured")))?;
-                if !matches(found) {
+                // without `targets` there is nothing but the password to keep from others
+                let is_open = found.only_here && found.password.is_none();
+                if !is_open && !matches(found) {
                     return Err(Refusal::Forbidden(format!(
-                        "auth_module {wanted} is not for this target (hint: add it to the module's `targets:`)"
+                        "auth_module {wanted} gives its password to targets of its own only (hint: in the file, auth_modules: {wanted}: targets: [\"{text}\"])"
                     )));
                 }
                 Some(found)
             }
-            None => self.modules.iter().map(|(_, module)| module).find(|module| matches(module)),
+            None => self
+                .modules
+                .iter()
+                .map(|(_, module)| module)
+                .find(|module| !module.only_here && matches(module)),
         };
         let usual = AuthModule::default();
         let AuthModule { user, password, options, .. } = module.unwrap_or(&usual);
@@ -105,7 +123,8 @@ mod tests {
 
     fn modules() -> AuthModules {
         let text = "auth_modules:\n  first:\n    type: userpass\n    userpass: {username: m, password: canary}\n    \
-                    options: {sslmode: require}\n    targets: ['db-*:5432', 10.0.0.0/8]\n  open: {type: none}\n";
+                    options: {sslmode: require}\n    targets: ['db-*:5432', 10.0.0.0/8]\n  open: {type: none}\n  \
+                    here: {type: userpass, userpass: {username: h, password: canary}}\n";
         Document::parse("c.yml", text).unwrap().decode(|mut fields| decode(&mut fields)).unwrap()
     }
 
@@ -118,6 +137,14 @@ mod tests {
             ("evil.test:5432", None, Ok(None)),
             ("evil.test:5432", Some("first"), Err("Forbidden")),
             ("db-1:5432", Some("none"), Err("Bad")),
+            ("evil.test:5432", Some("open"), Ok(None)),
+            ("127.0.0.1:6000/x", Some("here"), Ok(Some("h"))),
+            ("postgresql://[::1]:6000", Some("here"), Ok(Some("h"))),
+            ("host=localhost", Some("here"), Ok(Some("h"))),
+            ("127.0.0.1.evil.test", Some("here"), Err("Forbidden")),
+            ("localhost.evil.test", Some("here"), Err("Forbidden")),
+            ("10.0.0.1", Some("here"), Err("Forbidden")),
+            ("localhost:5432", None, Ok(None)),
             ("db-1:port", None, Err("Bad")),
             ("host=db-1 passfile=/etc/x", None, Err("Bad")),
         ] {

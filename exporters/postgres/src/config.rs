@@ -15,6 +15,7 @@
 //! ```
 //!
 //! Invariant: a `/probe` target gets the password of an auth module only where a pattern of that module matches it.
+//! Without `targets` those are the servers of this machine.
 
 use std::path::Path;
 use std::time::Duration;
@@ -55,6 +56,18 @@ pub struct Config {
     pub probe: Option<AuthModules>,
     /// The user's file of queries, for its own metric.
     pub query_file: Option<QueryFile>,
+}
+
+/// What postgres_exporter reads from the working directory when no file is named.
+const USUAL_FILE: &str = "postgres_exporter.yml";
+
+/// The file that is read when none is named, where there is one.
+///
+/// # Errors
+/// It is there and cannot be read.
+pub fn usual_file() -> Result<Option<Document>, ConfigError> {
+    let path = Path::new(USUAL_FILE);
+    if path.exists() { Document::read(path).map(Some) } else { Ok(None) }
 }
 
 /// What the file holds.
@@ -185,6 +198,18 @@ fn replace(collectors: &mut Vec<Collector>, collector: Collector) {
     }
 }
 
+/// What stands in SQL for the patterns of `--exclude-databases`, as an array for `LIKE ANY`.
+const EXCLUDED: &str = "excluded_databases";
+
+fn like_patterns(globs: &[String]) -> String {
+    let as_like = |glob: &String| {
+        let escaped = glob.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        sql::quote_literal(&escaped.replace('*', "%").replace('?', "_"))
+    };
+    let patterns: Vec<String> = globs.iter().map(as_like).collect();
+    format!("ARRAY[{}]::pg_catalog.text[]", patterns.join(","))
+}
+
 fn is_enabled(collector: &Collector, flags: &Flags) -> bool {
     let fixed = &flags.fixed;
     let name = collector.name.as_str();
@@ -194,6 +219,7 @@ fn is_enabled(collector: &Collector, flags: &Flags) -> bool {
 }
 
 fn choose(collector: Collector, flags: &Flags) -> Chosen {
+    let excluded = like_patterns(&words(&flags.fixed.exclude_databases));
     let values = collector
         .parameters
         .iter()
@@ -203,6 +229,7 @@ fn choose(collector: Collector, flags: &Flags) -> Chosen {
             let literal = sql::literal(parameter.kind, set.unwrap_or(&parameter.default)).ok()?;
             Some((parameter.name.clone(), literal))
         })
+        .chain(std::iter::once((EXCLUDED.to_owned(), excluded)))
         .collect();
     Chosen { collector, values }
 }
@@ -241,5 +268,21 @@ impl Problems {
 
     fn end<T>(self, value: T) -> Result<T, ConfigError> {
         self.0.map_or(Ok(value), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_mean_the_same_in_sql() {
+        for (globs, expected) in [
+            ("", "ARRAY[]::pg_catalog.text[]"),
+            ("a*,b_?", "ARRAY['a%',E'b\\\\__']::pg_catalog.text[]"),
+            ("o'%\\", "ARRAY[E'o''\\\\%\\\\\\\\']::pg_catalog.text[]"),
+        ] {
+            assert_eq!(like_patterns(&words(globs)), expected);
+        }
     }
 }

@@ -147,6 +147,9 @@ impl FromArgMatches for Flags {
     }
 }
 
+/// Collectors that postgres_exporter 0.19 called otherwise: (name, old name).
+const OLD_NAMES: [(&str, &str); 1] = [("replication_slots", "replication_slot")];
+
 fn switch(name: &str) -> String {
     format!("collector.{name}")
 }
@@ -154,8 +157,10 @@ fn switch(name: &str) -> String {
 /// The flags of one collector: its switch and its parameters.
 fn arguments(collector: &Collector) -> Vec<Arg> {
     let flag = switch(&collector.name);
+    let old_names = OLD_NAMES.iter().filter(|(name, _)| *name == collector.name);
     let toggle = Arg::new(flag.clone())
         .long(flag.clone())
+        .aliases(old_names.map(|(_, old)| switch(old)))
         .help(collector.help.trim_end_matches('.').to_owned())
         .help_heading("Collectors")
         .action(ArgAction::SetTrue)
@@ -221,6 +226,11 @@ mod tests {
         assert_eq!((usual.collectors["locks"], usual.collectors["stat_statements"]), (true, false));
         let limit = ("stat_statements".to_owned(), "limit".to_owned());
         assert_eq!(usual.parameters[&limit], "100");
+        let old = flags(&["--no-collector.replication_slot"]);
+        assert_eq!(
+            (usual.collectors["replication_slots"], old.collectors["replication_slots"]),
+            (true, false)
+        );
         let set = flags(&[
             "--no-collector.locks",
             "--collector.stat_statements",

@@ -12,7 +12,7 @@ use toolkit::scrape::Scrape;
 
 use crate::auth_modules::Refusal;
 use crate::commands;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::conn::Link;
 use crate::credentials::Password;
 use crate::flags::Flags;
@@ -85,7 +85,8 @@ impl Program for Postgres {
     type Config = Config;
 
     fn configure(flags: &Flags, document: Option<&Document>) -> Result<Config, ConfigError> {
-        Config::parse(flags, document, &|name| std::env::var(name).ok())
+        let usual = if document.is_none() { config::usual_file()? } else { None };
+        Config::parse(flags, document.or(usual.as_ref()), &|name| std::env::var(name).ok())
     }
 
     async fn start(config: Config, context: Context) -> Result<Self, StartError> {

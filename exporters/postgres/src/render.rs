@@ -14,6 +14,9 @@ const MAX_LABELS: usize = 24;
 /// Type of a bool, which postgres_exporter writes as `true` or `false` in labels.
 const BOOL: u32 = 16;
 
+/// Types of times, which it writes as whole seconds in labels: date, timestamp, timestamptz.
+const TIMES: [u32; 3] = [1082, 1114, 1184];
+
 /// What every series of a server carries, beside the labels of its row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extra {
@@ -58,8 +61,19 @@ struct LabelPlan<'a> {
     extra: &'a Extra,
     /// Names of labels: those of the row, then those of `extra`.
     names: Vec<&'a str>,
-    /// Where the labels of the row are, and whether they are bools; `None` when the result lacks the column.
-    places: Vec<Option<(usize, bool)>>,
+    /// Where the labels of the row are, and how they are written; `None` when the result lacks the column.
+    places: Vec<Option<(usize, Writing)>>,
+}
+
+/// How a value is written in a label.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    /// As the server has it.
+    Text,
+    /// `true` or `false`.
+    Bool,
+    /// In whole seconds of Unix time.
+    Seconds,
 }
 
 enum Bound<'a> {
@@ -162,9 +176,16 @@ impl<'a> LabelPlan<'a> {
     }
 
     fn bind(&mut self, columns: &[Column<'_>]) {
+        // only its files have columns that nobody listed
+        let as_the_peer = matches!(self.query.reading, Reading::Columns { unlisted: Some(_), .. });
         let place = |label: &String| {
             let at = columns.iter().position(|column| column.name == label)?;
-            Some((at, columns.get(at).is_some_and(|column| column.oid == BOOL)))
+            let writing = match columns.get(at).map(|column| column.oid) {
+                Some(BOOL) => Writing::Bool,
+                Some(kind) if as_the_peer && TIMES.contains(&kind) => Writing::Seconds,
+                _ => Writing::Text,
+            };
+            Some((at, writing))
         };
         self.places = self.query.labels.iter().map(place).collect();
     }
@@ -173,11 +194,15 @@ impl<'a> LabelPlan<'a> {
     fn values<'r>(&'r self, row: &'r Row<'_>, values: &mut [Cow<'r, str>; MAX_LABELS]) -> usize {
         let from_row = self.places.iter().map(|place| match place {
             None => Cow::Borrowed(self.query.null_label.as_str()),
-            Some((column, is_bool)) => match row.get(*column) {
-                None => Cow::Borrowed(self.query.null_label.as_str()),
-                Some(b"t") if *is_bool => Cow::Borrowed("true"),
-                Some(b"f") if *is_bool => Cow::Borrowed("false"),
-                Some(bytes) => String::from_utf8_lossy(bytes),
+            Some((column, writing)) => match (row.get(*column), writing) {
+                (None, _) => Cow::Borrowed(self.query.null_label.as_str()),
+                (Some(b"t"), Writing::Bool) => Cow::Borrowed("true"),
+                (Some(b"f"), Writing::Bool) => Cow::Borrowed("false"),
+                (Some(bytes), Writing::Seconds) => match number::parse(bytes) {
+                    Some(seconds) => Cow::Owned(format!("{:.0}", seconds.floor())),
+                    None => String::from_utf8_lossy(bytes),
+                },
+                (Some(bytes), _) => String::from_utf8_lossy(bytes),
             },
         });
         let server = self.query.server_label.then_some(Cow::Borrowed(self.extra.server.as_str()));

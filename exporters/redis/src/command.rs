@@ -8,10 +8,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::Reason;
+use crate::pattern::Pattern;
 use crate::server::{Server, Version};
 
 /// How long a denied or unknown command is not sent: an ACL that was corrected shows within this time.
-const FORGET_AFTER: Duration = Duration::from_mins(10);
+pub(crate) const FORGET_AFTER: Duration = Duration::from_mins(10);
+
+/// How our connections are named in CLIENT LIST; redis_exporter's own name.
+pub const OWN_NAME: &str = "redis_exporter";
 
 /// The settings that the page shows, by name.
 const SETTINGS: [&str; 6] =
@@ -45,29 +49,63 @@ pub enum Command {
     ConfigAll,
     /// The state of the cluster.
     ClusterInfo,
+    /// The nodes of the cluster; asked ahead of the page.
+    ClusterNodes,
+    /// The slots with most keys.
+    ClusterSlotStats,
     /// The newest latency spikes.
     LatencyLatest,
     /// Latency by command.
     LatencyHistogram,
+    /// All clients.
+    ClientList,
     /// Entries in the slow log.
     SlowlogLen,
     /// The newest entry of the slow log.
     SlowlogLast,
+    /// What modules tell.
+    InfoModules,
+    /// The search indexes.
+    SearchList,
+    /// What there is to say of one search index.
+    SearchInfo,
+    /// Everything a Tile38 tells.
+    Tile38Server,
     /// Entries in Valkey's log of slow commands.
     CommandlogSlow,
     /// Entries in Valkey's log of large requests.
     CommandlogLargeRequest,
     /// Entries in Valkey's log of large replies.
     CommandlogLargeReply,
+    /// The masters that a Sentinel watches.
+    SentinelMasters,
+    /// The settings of a Sentinel.
+    SentinelConfig,
+    /// The replicas of one master.
+    SentinelReplicas,
+    /// The other Sentinels that watch one master.
+    SentinelSentinels,
+    /// Whether the Sentinels of one master could agree.
+    SentinelCkquorum,
 }
 
 /// What the configuration says about commands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommandOptions {
     /// What is wanted, in the order in which it is sent.
     pub wanted: Vec<Command>,
     /// The name under which the server has CONFIG.
     pub config_command: String,
+    /// How many slots to ask for, as a word.
+    pub slot_stats: String,
+    /// Whether to ask where the dump file is.
+    pub rdb_file: bool,
+    /// Whether to ask for all new entries of the slow log.
+    pub slowlog_entries: bool,
+    /// The commands whose latency to ask for; empty for all.
+    pub histogram_commands: Vec<String>,
+    /// The search indexes to ask for.
+    pub search_indexes: Option<Pattern>,
 }
 
 impl Command {
@@ -75,42 +113,105 @@ impl Command {
     pub fn words<'a>(self, server: &Server, options: &'a CommandOptions) -> Vec<&'a str> {
         let config = options.config_command.as_str();
         match self {
-            Self::SetName => vec!["CLIENT", "SETNAME", "redis_exporter"],
+            Self::SetName => vec!["CLIENT", "SETNAME", OWN_NAME],
             Self::Info => vec!["INFO", "ALL"],
             Self::ConfigNamed => {
                 let settings: &[&str] = if has_commandlog(server) { &VALKEY_SETTINGS } else { &SETTINGS };
-                [&[config, "GET"], settings].concat()
+                let more: &[&str] = if options.rdb_file { &["dbfilename", "dir"] } else { &[] };
+                [&[config, "GET"], settings, more].concat()
             }
             Self::ConfigAll => vec![config, "GET", "*"],
             Self::ClusterInfo => vec!["CLUSTER", "INFO"],
+            Self::ClusterNodes => vec!["CLUSTER", "NODES"],
+            Self::ClusterSlotStats => {
+                vec!["CLUSTER", "SLOT-STATS", "ORDERBY", "KEY-COUNT", "LIMIT", &options.slot_stats, "DESC"]
+            }
             Self::LatencyLatest => vec!["LATENCY", "LATEST"],
-            Self::LatencyHistogram => vec!["LATENCY", "HISTOGRAM"],
+            Self::LatencyHistogram => {
+                let commands = options.histogram_commands.iter().map(String::as_str);
+                ["LATENCY", "HISTOGRAM"].into_iter().chain(commands).collect()
+            }
+            Self::ClientList => vec!["CLIENT", "LIST"],
             Self::SlowlogLen => vec!["SLOWLOG", "LEN"],
             Self::SlowlogLast => vec!["SLOWLOG", "GET", "1"],
+            Self::InfoModules => vec!["INFO", "MODULES"],
+            Self::SearchList => vec!["FT._LIST"],
+            // and the name of an index
+            Self::SearchInfo => vec!["FT.INFO"],
+            Self::Tile38Server => vec!["SERVER", "EXT"],
             Self::CommandlogSlow => vec!["COMMANDLOG", "LEN", "slow"],
             Self::CommandlogLargeRequest => vec!["COMMANDLOG", "LEN", "large-request"],
             Self::CommandlogLargeReply => vec!["COMMANDLOG", "LEN", "large-reply"],
+            Self::SentinelMasters => vec!["SENTINEL", "MASTERS"],
+            Self::SentinelConfig => vec!["SENTINEL", "CONFIG", "GET", "*"],
+            // and the name of a master
+            Self::SentinelReplicas => vec!["SENTINEL", "REPLICAS"],
+            Self::SentinelSentinels => vec!["SENTINEL", "SENTINELS"],
+            Self::SentinelCkquorum => vec!["SENTINEL", "CKQUORUM"],
+        }
+    }
+}
+
+impl Command {
+    /// The command's name, for the label `feature` and for the ACL: `config|get`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SetName => "client|setname",
+            Self::Info => "info",
+            Self::ConfigNamed | Self::ConfigAll => "config|get",
+            Self::ClusterInfo => "cluster|info",
+            Self::ClusterNodes => "cluster|nodes",
+            Self::ClusterSlotStats => "cluster|slot-stats",
+            Self::SentinelMasters => "sentinel|masters",
+            Self::SentinelConfig => "sentinel|config",
+            Self::SentinelReplicas => "sentinel|replicas",
+            Self::SentinelSentinels => "sentinel|sentinels",
+            Self::SentinelCkquorum => "sentinel|ckquorum",
+            Self::LatencyLatest => "latency|latest",
+            Self::LatencyHistogram => "latency|histogram",
+            Self::ClientList => "client|list",
+            Self::SlowlogLen => "slowlog|len",
+            Self::SlowlogLast => "slowlog|get",
+            Self::InfoModules => "info",
+            Self::SearchList => "ft._list",
+            Self::SearchInfo => "ft.info",
+            Self::Tile38Server => "server",
+            Self::CommandlogSlow | Self::CommandlogLargeRequest | Self::CommandlogLargeReply => {
+                "commandlog|len"
+            }
         }
     }
 }
 
 /// The commands of one scrape: what is wanted, less what the server cannot know or has denied.
 pub fn plan(server: &Server, options: &CommandOptions, denied: &Denied, now: Instant) -> Vec<Command> {
-    let takes_names = server.is_at_least(Version(7, 0))
+    let takes_names = options.wanted.contains(&Command::ConfigNamed)
+        && server.is_at_least(Version(7, 0))
         && denied.reason(Command::ConfigNamed, now) != Some(Reason::Unsupported);
     let fits = |command: &Command| match command {
+        Command::SetName | Command::Info | Command::ClientList => true,
+        Command::SentinelMasters => server.sentinel,
+        Command::SentinelConfig => server.sentinel && server.is_at_least(Version(6, 2)),
+        // a Sentinel has none of the rest
+        _ if server.sentinel => false,
         Command::ConfigNamed => takes_names,
         Command::ConfigAll => !takes_names,
         Command::ClusterInfo => server.cluster,
+        Command::ClusterSlotStats => {
+            server.cluster && server.is_at_least(if server.valkey { Version(8, 0) } else { Version(8, 2) })
+        }
         Command::LatencyHistogram => server.is_at_least(Version(7, 0)),
         Command::CommandlogSlow | Command::CommandlogLargeRequest | Command::CommandlogLargeReply => {
             has_commandlog(server)
         }
-        Command::SetName
-        | Command::Info
-        | Command::LatencyLatest
-        | Command::SlowlogLen
-        | Command::SlowlogLast => true,
+        // what follows from answers, or is asked ahead of the page
+        Command::ClusterNodes
+        | Command::SentinelReplicas
+        | Command::SentinelSentinels
+        | Command::SentinelCkquorum
+        | Command::SearchInfo => false,
+        Command::InfoModules | Command::SearchList | Command::Tile38Server => true,
+        Command::LatencyLatest | Command::SlowlogLen | Command::SlowlogLast => true,
     };
     let wanted = options.wanted.iter().copied();
     wanted.filter(|command| fits(command) && denied.reason(*command, now).is_none()).collect()
@@ -143,7 +244,7 @@ impl Denied {
     /// Remembers why a command was refused, if that is for good. INFO is always asked again: without it there is
     /// no page.
     pub fn note(&mut self, command: Command, reason: Reason, now: Instant) {
-        if matches!(reason, Reason::NoPerm | Reason::Unsupported) && command != Command::Info {
+        if reason.is_lasting() && command != Command::Info {
             self.commands.retain(|(denied, ..)| *denied != command);
             self.commands.push((command, reason, now));
         }
@@ -155,8 +256,24 @@ mod tests {
     use super::*;
     use Command::*;
 
+    /// What is asked by default.
+    fn wanted() -> Vec<Command> {
+        let mut wanted = crate::collectors::commands();
+        let opt_in = [InfoModules, SearchList, Tile38Server, ClientList];
+        wanted.retain(|command| !opt_in.contains(command));
+        wanted
+    }
+
     fn options() -> CommandOptions {
-        CommandOptions { wanted: crate::collectors::commands(), config_command: "CONFIG".to_owned() }
+        CommandOptions {
+            wanted: wanted(),
+            config_command: "CONFIG".to_owned(),
+            slot_stats: "9".to_owned(),
+            rdb_file: false,
+            slowlog_entries: true,
+            histogram_commands: Vec::new(),
+            search_indexes: None,
+        }
     }
 
     fn server(info: &str) -> Server {
@@ -167,6 +284,8 @@ mod tests {
     async fn plans_follow_the_server() {
         for (info, expected) in [
             ("", vec![Info, ConfigAll, LatencyLatest, SlowlogLen, SlowlogLast]),
+            ("redis_version:7.0.15\nredis_mode:sentinel", vec![Info, SentinelMasters, SentinelConfig]),
+            ("redis_version:5.0.14\nredis_mode:sentinel", vec![Info, SentinelMasters]),
             ("redis_version:5.0.14", vec![Info, ConfigAll, LatencyLatest, SlowlogLen, SlowlogLast]),
             (
                 "redis_version:7.0.15\nredis_mode:cluster",

@@ -16,17 +16,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use toolkit::config::{ConfigError, Document, SecretSource};
-use toolkit::scrape::TargetRules;
+use toolkit::config::{ConfigError, Document, Fields, SecretSource};
+use toolkit::scrape::{TargetPattern, TargetRules};
 
 use crate::access::{Credentials, PasswordSource, parse_entries};
-use crate::collectors::{self, Show};
+use crate::collectors::{self, PARTS, Part, Show};
 use crate::command::{Command, CommandOptions};
-use crate::flags::Flags;
+use crate::custom::scripts::{self, Script};
+use crate::custom::{self, CustomCommand};
+use crate::flags::{CheckFlags, Flags};
+use crate::keys::checks::Checks;
+use crate::page::Node;
+use crate::pattern::{self, Pattern};
 use crate::rules::{self, Access};
 use crate::session::Link;
 use crate::target::{Place, Target};
-use crate::tls::TlsSettings;
+use crate::tls::{TlsConfigs, TlsSettings};
 
 /// The whole configuration.
 #[derive(Clone, Debug)]
@@ -39,13 +44,26 @@ pub struct Config {
     pub main: Option<Target>,
     /// What is shown.
     pub show: Show,
+    /// What is looked for among the keys.
+    pub checks: Arc<Checks>,
     /// Whether `/scrape` takes targets.
     pub scrape_endpoint: bool,
+    /// Whether nodes of clusters are reached and shown by the names they announce.
+    pub nodes_by_name: bool,
+    /// Whether the main target is part of a cluster.
+    is_cluster: bool,
+    /// Whether its page shows all nodes of the cluster.
+    cluster_nodes: bool,
+    /// The scripts of `--script`.
+    pub scripts: Vec<Script>,
     /// What the flags give to the main target.
     main_access: Access,
     /// What the file gives to targets.
     rules: TargetRules<Arc<Access>>,
+    /// What the file asks of targets beside the page.
+    custom: Vec<Arc<CustomCommand>>,
     password_file: Option<PathBuf>,
+    tls_configs: Arc<TlsConfigs>,
     timeout: Duration,
     set_client_name: bool,
     commands: CommandOptions,
@@ -55,6 +73,13 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a unix socket is only asked when a rule under `targets:` in the configuration file matches it")]
 pub struct SocketForbidden;
+
+/// A target whose word about other hosts is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "cluster=1 is only taken for a target that a rule under `targets:` in the configuration file matches"
+)]
+pub struct ClusterForbidden;
 
 impl Config {
     /// Parses flags and file; tells every problem at once.
@@ -67,9 +92,9 @@ impl Config {
                 Target::parse(addr).map_err(|error| ConfigError::flag("--redis.addr", error.to_string())),
             ),
         };
-        let rules = match document {
-            Some(document) => problems.keep(document.decode(rules::decode)).unwrap_or_default(),
-            None => Vec::new(),
+        let (rules, custom) = match document {
+            Some(document) => problems.keep(document.decode(decode)).unwrap_or_default(),
+            None => (Vec::new(), Vec::new()),
         };
         let given = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
         let password_file = given(&flags.password_file);
@@ -79,8 +104,11 @@ impl Config {
             key_file: given(&flags.tls_client_key_file),
             server_name: Some(flags.tls_server_name.clone()).filter(|name| !name.is_empty()),
             insecure: flags.skip_tls_verification,
+            only_tls13: false,
         };
         problems.keep(check_tls("--tls-client-cert-file", &tls));
+        let mut commands = command_options(flags);
+        commands.search_indexes = problems.keep(search_indexes(&flags.show.check_search_indexes));
         problems.keep(password_file.as_ref().map_or(Ok(()), check_password_file));
         let config = Self {
             generation: 0,
@@ -88,27 +116,60 @@ impl Config {
             main_access: Access {
                 credentials: main_credentials(flags, main.as_ref(), password_file.clone()),
                 tls,
+                only_tls: false,
+                cluster: false,
             },
             main,
             show: Show {
-                system_memory: flags.include_system_metrics,
-                empty_databases: flags.include_metrics_for_empty_databases,
-                build: !flags.redis_only_metrics,
-                role_label: flags.append_instance_role_label,
+                system_memory: flags.show.include_system_metrics,
+                empty_databases: flags.show.include_metrics_for_empty_databases,
+                build: !flags.show.redis_only_metrics,
+                role_label: flags.show.append_instance_role_label,
                 ping: flags.ping_on_connect,
+                sentinel_peers: flags.show.include_sentinel_peer_info,
+                config: flags.show.include_config_metrics,
+                rdb_file: flags.show.include_rdb_file_size_metric,
+                redact_config: flags.show.redact_config_metrics,
+                slowlog_entries: flags.show.slowlog_commands,
+                info_fields: flags.show.include_info_fields,
+                histogram_commands: problems
+                    .keep(histogram_commands(&flags.show.latency_histogram_commands))
+                    .flatten(),
+                histogram_buckets: flags.show.latency_histogram_buckets,
+                client_port: flags.show.export_client_port,
+                client_aggregates: flags.show.client_aggregates,
             },
             scrape_endpoint: !flags.disable_scrape_endpoint,
+            nodes_by_name: flags.cluster_discover_hostnames,
+            is_cluster: flags.is_cluster,
+            cluster_nodes: flags.cluster_nodes,
             rules: TargetRules::new(rules),
+            custom,
+            scripts: problems
+                .keep(scripts::read(&flags.checks.script, flags.checks.lua_script_read_only))
+                .unwrap_or_default(),
+            checks: Arc::new(problems.keep(checks(&flags.checks)).unwrap_or_default()),
             password_file,
+            tls_configs: Arc::default(),
             timeout: flags.connection_timeout,
             set_client_name: flags.set_client_name,
-            commands: command_options(flags),
+            commands,
         };
         problems.0.map_or(Ok(config), Err)
     }
 
-    /// How the target of `--redis.addr` is reached. Where the flags give no password, a rule may.
+    /// The parts of the page for which anything is asked.
+    pub fn parts(&self) -> impl Iterator<Item = Part> {
+        PARTS.iter().copied().filter(|part| part.is_wanted(&self.commands))
+    }
+
+    /// How the target of `--redis.addr` is reached.
     pub fn main_link(&self, main: &Target) -> Link {
+        self.link(main, self.access_of_main(main))
+    }
+
+    /// Where the flags give no password, a rule may.
+    fn access_of_main(&self, main: &Target) -> Access {
         let mut access = self.main_access.clone();
         if access.credentials.password == PasswordSource::None
             && let Some(rule) = self.rules.find(main.name())
@@ -119,24 +180,73 @@ impl Config {
                     password: rule.credentials.password.clone(),
                 },
                 tls: if access.tls == TlsSettings::default() { rule.tls.clone() } else { access.tls },
+                only_tls: rule.only_tls,
+                cluster: rule.cluster,
             };
         }
-        self.link(main, access)
+        access
     }
 
     /// How a target of `/scrape` is reached; `tls_server_name` is the request's parameter.
     pub fn asked_link(&self, asked: &Target, tls_server_name: Option<&str>) -> Result<Link, SocketForbidden> {
-        let mut link = match (self.rules.find(asked.name()), &self.main) {
-            (Some(rule), _) => self.link(asked, self.rule_access(rule, asked)),
-            (None, Some(main)) if main.covers(asked) => self.main_link(main),
+        let rule = self.rules.find(asked.name());
+        let mut access = match (rule, &self.main) {
+            (Some(rule), _) => self.rule_access(rule, asked),
+            (None, Some(main)) if main.covers(asked) => self.access_of_main(main),
             _ if matches!(asked.place, Place::Unix { .. }) => return Err(SocketForbidden),
-            _ => self.link(asked, self.stranger_access(asked)),
+            _ => self.stranger_access(asked),
         };
-        link.place = asked.place.clone();
-        if let Some(name) = tls_server_name {
-            link.tls.server_name = Some(name.to_owned());
+        // a name that a rule gives is part of what keeps its password safe
+        if !rule.is_some_and(|rule| rule.tls.server_name.is_some())
+            && let Some(name) = tls_server_name
+        {
+            access.tls.server_name = Some(name.to_owned());
         }
-        Ok(link)
+        Ok(self.link(asked, access))
+    }
+
+    /// How a node of the cluster of `seed` is reached. What the seed gets goes to nodes on its own host (`of_seed`) only;
+    /// for others, and before that, the rules are asked as for a target of `/scrape`.
+    pub fn node_link(&self, seed: &Node, node: &Target, of_seed: bool) -> Link {
+        let rule_of = |target: &Target| self.rules.find(target.name());
+        let own_rule = rule_of(node)
+            .is_some_and(|rule| rule_of(&seed.target).is_none_or(|of_seed| !Arc::ptr_eq(rule, of_seed)));
+        if !of_seed || own_rule {
+            // a cluster names no sockets
+            return self
+                .asked_link(node, None)
+                .unwrap_or_else(|_| self.link(node, self.stranger_access(node)));
+        }
+        let mut link = Link { place: node.place.clone(), ..seed.link.clone() };
+        if link.tls.server_name.is_none()
+            && let (Place::Network { host: ours, .. }, Place::Network { host, .. }) =
+                (&seed.link.place, &node.place)
+            && !host.eq_ignore_ascii_case(ours)
+        {
+            // an address of the seed's name has to prove that name
+            link.tls.server_name = Some(ours.clone());
+        }
+        link
+    }
+
+    /// Whether the page of a target shows all nodes of its cluster. `asked` is the parameter of the request; only those
+    /// who are named in the configuration can have their word about other hosts believed.
+    pub fn shows_cluster(&self, target: &Target, asked: Option<bool>) -> Result<bool, ClusterForbidden> {
+        let rule = self.rules.find(target.name());
+        let is_main = self.main.as_ref().is_some_and(|main| main.covers(target));
+        match asked {
+            Some(false) => Ok(false),
+            Some(true) if rule.is_none() && !is_main => Err(ClusterForbidden),
+            Some(true) => Ok(true),
+            None => Ok(rule.is_some_and(|rule| rule.cluster) || (is_main && self.cluster_nodes)),
+        }
+    }
+
+    /// Whether a target is said to be part of a cluster, so that its nodes may be told.
+    pub fn is_cluster(&self, target: &Target) -> bool {
+        let is_main = self.main.as_ref().is_some_and(|main| main.covers(target));
+        (is_main && (self.is_cluster || self.cluster_nodes))
+            || self.rules.find(target.name()).is_some_and(|rule| rule.cluster)
     }
 
     /// A rule without a user leaves the choice of the user to the request, as redis_exporter does.
@@ -155,7 +265,38 @@ impl Config {
         Access {
             credentials: Credentials { user: asked.user.clone(), password: self.entries_of_password_file() },
             tls: TlsSettings { ca_file, insecure, ..TlsSettings::default() },
+            only_tls: false,
+            cluster: false,
         }
+    }
+
+    /// What is asked for the page.
+    pub fn command_options(&self) -> &CommandOptions {
+        &self.commands
+    }
+
+    /// What the file asks of targets beside the page.
+    pub fn custom_commands(&self) -> impl Iterator<Item = &CustomCommand> {
+        self.custom.iter().map(Arc::as_ref)
+    }
+
+    /// Whether our connections have a name in CLIENT LIST.
+    pub fn names_its_connections(&self) -> bool {
+        self.set_client_name
+    }
+
+    /// Who we are at the main target, or would best be.
+    pub fn main_user(&self) -> &str {
+        self.main_access.credentials.user.as_deref().unwrap_or("metrics")
+    }
+
+    /// What the file asks of a target: what is written for it, and, where the flags or a rule know it, what is
+    /// written for all. Keys and scripts are not shown to strangers.
+    fn custom_of(&self, target: &Target) -> Vec<Arc<CustomCommand>> {
+        let known = self.rules.find(target.name()).is_some()
+            || self.main.as_ref().is_some_and(|main| main.covers(target));
+        let custom = self.custom.iter().filter(|command| command.is_for(target.name(), known));
+        custom.cloned().collect()
     }
 
     fn entries_of_password_file(&self) -> PasswordSource {
@@ -167,16 +308,26 @@ impl Config {
 
     fn link(&self, target: &Target, access: Access) -> Link {
         Link {
-            place: target.place.clone(),
+            place: if access.only_tls { target.place.with_tls() } else { target.place.clone() },
             credentials: access.credentials,
             tls: access.tls,
+            tls_configs: Arc::clone(&self.tls_configs),
             timeout: self.timeout,
             set_client_name: self.set_client_name,
             ping: self.show.ping,
             commands: self.commands.clone(),
+            custom: self.custom_of(target),
             generation: self.generation,
         }
     }
+}
+
+/// What targets get, in the order of the file.
+type Rules = Vec<(TargetPattern, Arc<Access>)>;
+
+/// The rules and the commands of the file.
+fn decode(mut fields: Fields<'_>) -> (Rules, Vec<Arc<CustomCommand>>) {
+    (rules::decode(&mut fields), custom::decode::decode(&mut fields))
 }
 
 /// The first error and all that follow, as one.
@@ -200,14 +351,37 @@ impl Problems {
 /// What is asked: what the parts of the page read, less what the flags switch off.
 fn command_options(flags: &Flags) -> CommandOptions {
     let config_off = matches!(flags.config_command.as_str(), "-" | "");
-    let latency_off = flags.exclude_latency_histogram_metrics;
+    let latency_off = flags.show.exclude_latency_histogram_metrics;
     let mut wanted = collectors::commands();
     wanted.retain(|command| match command {
-        Command::ConfigNamed | Command::ConfigAll => !config_off,
+        Command::ConfigNamed => !config_off && !flags.show.include_config_metrics,
+        Command::ConfigAll => !config_off,
+        Command::InfoModules => flags.show.include_modules_metrics,
+        Command::SearchList => flags.show.include_search_indexes_metrics,
+        Command::Tile38Server => flags.is_tile38,
         Command::LatencyLatest | Command::LatencyHistogram => !latency_off,
+        Command::SentinelConfig => flags.show.include_config_metrics,
+        Command::ClusterSlotStats => flags.show.cluster_slot_stats > 0,
+        Command::ClientList => flags.show.export_client_list,
         _ => true,
     });
-    CommandOptions { wanted, config_command: flags.config_command.clone() }
+    CommandOptions {
+        wanted,
+        config_command: flags.config_command.clone(),
+        slot_stats: flags.show.cluster_slot_stats.to_string(),
+        rdb_file: flags.show.include_rdb_file_size_metric,
+        slowlog_entries: flags.show.slowlog_commands,
+        histogram_commands: pattern::plain_words(&flags.show.latency_histogram_commands),
+        search_indexes: None,
+    }
+}
+
+fn histogram_commands(globs: &str) -> Result<Option<Pattern>, ConfigError> {
+    Pattern::globs(globs).map_err(|problem| ConfigError::flag("--latency-histogram-commands", problem))
+}
+
+fn search_indexes(regex: &str) -> Result<Pattern, ConfigError> {
+    Pattern::regex(regex).map_err(|problem| ConfigError::flag("--check-search-indexes", problem))
 }
 
 /// The flag comes before the address's own password, and both before the file, as with redis_exporter.
@@ -220,6 +394,16 @@ fn main_credentials(flags: &Flags, main: Option<&Target>, password_file: Option<
         (None, None) => PasswordSource::None,
     };
     Credentials { user: user.or_else(|| main.and_then(|main| main.user.clone())), password }
+}
+
+/// What is looked for among the keys; every problem of its flags at once.
+fn checks(flags: &CheckFlags) -> Result<Checks, ConfigError> {
+    Checks::parse(flags).map_err(|problems| {
+        let errors = problems.into_iter().map(|(flag, problem)| ConfigError::flag(flag, problem));
+        errors
+            .reduce(ConfigError::merge)
+            .unwrap_or_else(|| ConfigError::flag("--check-keys", "cannot be read"))
+    })
 }
 
 fn check_tls(flag: &str, settings: &TlsSettings) -> Result<(), ConfigError> {
@@ -236,9 +420,10 @@ fn check_password_file(path: &PathBuf) -> Result<(), ConfigError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod testing {
+    //! Configurations from a command line and a file.
+
     use clap::{CommandFactory, FromArgMatches, Parser};
-    use toolkit::config::Secret;
 
     use super::*;
 
@@ -249,16 +434,24 @@ mod tests {
     }
 
     /// The flags of a command line, without what the environment of this test says.
-    fn flags(arguments: &[&str]) -> Flags {
+    pub(crate) fn flags(arguments: &[&str]) -> Flags {
         let command = Line::command().mut_args(|argument| argument.env(None::<&str>));
         let matches = command.get_matches_from([&["redis-exporter"], arguments].concat());
         Line::from_arg_matches(&matches).unwrap().flags
     }
 
-    fn parse(arguments: &[&str], file: &str) -> Result<Config, String> {
+    pub(crate) fn parse(arguments: &[&str], file: &str) -> Result<Config, String> {
         let document = Document::parse("targets.yml", file).unwrap();
         Config::parse(&flags(arguments), Some(&document)).map_err(|error| error.to_string())
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use toolkit::config::Secret;
+
+    use super::testing::parse;
+    use super::*;
 
     const FILE: &str = "targets:\n\
         - {match: 'cache-*:6379', username: ruled, password: one, tls: {server_name: cache}}\n\

@@ -7,7 +7,8 @@
 //! - replies belong to commands by their order alone, so a connection on which anything went wrong (or that was
 //!   left while replies were outstanding) must never be used again; [`Connection::exchange`] consumes it for that
 //!   reason and gives it back only when every reply has arrived;
-//! - a server can make us hold no more than [`MAX_ANSWER`] bytes.
+//! - a server can make us hold no more than [`MAX_ANSWER`] bytes, in no more than [`MAX_LINES`] replies and replies
+//!   within replies, nested no deeper than [`MAX_DEPTH`].
 
 use std::io::{self, Read};
 
@@ -19,6 +20,13 @@ use crate::reply::{Refusal, Reply};
 
 /// Bytes taken from a server in one exchange: INFO and LATENCY HISTOGRAM of the largest servers are below 1 MiB.
 const MAX_ANSWER: usize = 64 << 20;
+
+/// Line ends in one exchange. Each reply has one at least, and takes some forty bytes here while it can be four on the
+/// wire; the longest honest answer, CLIENT LIST of a server with all the ports there are, has far fewer.
+const MAX_LINES: usize = 1 << 20;
+
+/// Lists within lists; the deepest honest answer, XINFO, has five.
+const MAX_DEPTH: usize = 16;
 
 /// Bytes read at once: a default page of replies in one or two reads.
 const READ_SIZE: usize = 16 << 10;
@@ -46,23 +54,23 @@ impl Connection {
     ///
     /// The connection comes back only when all replies have arrived. When it fails, or when the caller drops this
     /// future at its deadline, `answers` keeps the replies that came before.
-    pub async fn exchange(
+    pub async fn exchange<W: AsRef<[u8]>>(
         mut self,
-        commands: &[Vec<&str>],
+        commands: &[Vec<W>],
         answers: &mut Vec<Answer>,
     ) -> Result<Self, LinkError> {
         let mut packed = Vec::new();
         for words in commands {
             let mut command = redis::Cmd::new();
             for word in words {
-                command.arg(*word);
+                command.arg(word.as_ref());
             }
             command.write_packed_command(&mut packed);
         }
         self.send(&packed).await?;
 
         let mut buffer = vec![0; READ_SIZE];
-        let mut taken = 0;
+        let (mut taken, mut lines) = (0, 0);
         let mut unread: &[u8] = &[];
         for _ in commands {
             let value = loop {
@@ -70,12 +78,16 @@ impl Connection {
                     break value;
                 }
                 let length = self.stream.read(&mut buffer).await.map_err(LinkError::from_io)?;
+                let arrived = buffer.get(..length).unwrap_or_default();
                 taken += length;
-                match buffer.get(..length) {
-                    Some([]) | None => return Err(LinkError::Closed),
-                    Some(_) if taken > MAX_ANSWER => return Err(LinkError::Protocol("it is too long")),
-                    Some(arrived) => unread = arrived,
+                lines += arrived.iter().filter(|byte| **byte == b'\n').count();
+                if arrived.is_empty() {
+                    return Err(LinkError::Closed);
                 }
+                if taken > MAX_ANSWER || lines > MAX_LINES {
+                    return Err(LinkError::Protocol("it is too long"));
+                }
+                unread = arrived;
             };
             answers.push(answer(value)?);
         }
@@ -128,42 +140,49 @@ fn answer(value: Value) -> Result<Answer, LinkError> {
                 _ => Ok(Err(refusal)),
             }
         }
-        value => Ok(Ok(reply(value))),
+        value => reply(value, MAX_DEPTH).map(Ok),
     }
 }
 
-fn reply(value: Value) -> Reply {
-    match value {
+fn reply(value: Value, depth: usize) -> Result<Reply, LinkError> {
+    let below = || depth.checked_sub(1).ok_or(LinkError::Protocol("it is nested too deeply"));
+    Ok(match value {
         Value::Nil => Reply::Nil,
         Value::Int(number) => Reply::Integer(number),
-        Value::BulkString(bytes) | Value::BigNumber(bytes) => Reply::Text(text(bytes)),
+        Value::BulkString(bytes) | Value::BigNumber(bytes) => text(bytes),
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => Reply::Text(text),
         Value::Okay => Reply::Text("OK".to_owned()),
         Value::Double(number) => Reply::Text(number.to_string()),
         Value::Boolean(yes) => Reply::Integer(yes.into()),
-        Value::Array(items) | Value::Set(items) => Reply::List(items.into_iter().map(reply).collect()),
-        Value::Map(pairs) => {
-            Reply::List(pairs.into_iter().flat_map(|(key, value)| [reply(key), reply(value)]).collect())
+        Value::Array(items) | Value::Set(items) => {
+            let below = below()?;
+            Reply::List(items.into_iter().map(|item| reply(item, below)).collect::<Result<_, _>>()?)
         }
-        Value::Attribute { data, .. } => reply(*data),
+        Value::Map(pairs) => {
+            let below = below()?;
+            let items = pairs.into_iter().flat_map(|(key, value)| [key, value]);
+            Reply::List(items.map(|item| reply(item, below)).collect::<Result<_, _>>()?)
+        }
+        Value::Attribute { data, .. } => reply(*data, below()?)?,
         // an error within a reply, or a push message that we never ask for
         _ => Reply::Nil,
-    }
+    })
 }
 
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+fn text(bytes: Vec<u8>) -> Reply {
+    String::from_utf8(bytes).map_or_else(|error| Reply::Bytes(error.into_bytes()), Reply::Text)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use tokio::io::duplex;
 
     use super::*;
 
     /// Sends `answer` in pieces of `size` bytes, then closes.
     async fn exchange(answer: &[u8], size: usize, commands: usize) -> (Vec<Answer>, Option<&'static str>) {
-        let (ours, mut theirs) = duplex(4096);
+        let (ours, mut theirs) = duplex(1 << 16);
         let answer = answer.to_vec();
         let server = tokio::spawn(async move {
             for piece in answer.chunks(size) {
@@ -199,7 +218,7 @@ mod tests {
                 Reply::List(vec![Reply::Text(String::new())]),
             ])),
             Err(Refusal::new("NOPERM", "no way")),
-            Ok(Reply::Text("\u{fffd}!".to_owned())),
+            Ok(Reply::Bytes(b"\xff!".to_vec())),
         ];
         for size in 1..=answer.len() {
             assert_eq!(exchange(answer, size, 5).await, (expected.clone(), None), "{size}");
@@ -223,13 +242,47 @@ mod tests {
     async fn a_hostile_answer_costs_only_the_connection() {
         for answer in [
             "*1\r\n".repeat(1_000),
+            format!("{}:1\r\n", "*1\r\n".repeat(MAX_DEPTH + 1)),
+            format!("*{MAX_LINES}\r\n{}", ":1\r\n".repeat(MAX_LINES)),
+            format!("$1073741824\r\n{}", "x".repeat(MAX_ANSWER)),
             "*2147483647\r\n:1\r\n".to_owned(),
             "*-7\r\n$-7\r\n%-1\r\n".to_owned(),
             ":99999999999999999999\r\n".to_owned(),
             "$18446744073709551615\r\n".to_owned(),
         ] {
-            let (answers, reason) = exchange(answer.as_bytes(), 4096, 4).await;
-            assert!(answers.len() < 4 && reason.is_some(), "{answer}");
+            let (answers, reason) = exchange(answer.as_bytes(), 1 << 16, 4).await;
+            let beginning = &answer[..answer.len().min(40)];
+            assert!(answers.len() < 4 && reason.is_some(), "{beginning}");
+        }
+        let deep = format!("{}:1\r\n", "*1\r\n".repeat(MAX_DEPTH));
+        let (answers, reason) = exchange(deep.as_bytes(), 4096, 1).await;
+        assert_eq!((answers.len(), reason), (1, None));
+    }
+
+    /// What a server may send, and what it may not.
+    fn wire() -> impl Strategy<Value = Vec<u8>> {
+        let line = "[-+:$*%~,_#!=(>|][ -~]{0,6}\r\n";
+        let count = (prop::sample::select(vec!["$", "*", "%", "~", ">", "|", "="]), -2..9_i64)
+            .prop_map(|(kind, count)| format!("{kind}{count}\r\n").into_bytes());
+        let piece = prop_oneof![
+            4 => count,
+            3 => line.prop_map(String::into_bytes),
+            2 => Just(b"$3\r\nabc\r\n".to_vec()),
+            2 => Just(b":7\r\n".to_vec()),
+            1 => prop::collection::vec(any::<u8>(), 0..9),
+        ];
+        prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        /// Whatever arrives, and however it is cut: no panic, an end, and the same answers.
+        #[test]
+        fn what_arrives_is_read_the_same_however_it_is_cut(wire in wire(), size in 1..40_usize) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+            let whole = runtime.block_on(exchange(&wire, wire.len().max(1), 3));
+            let cut = runtime.block_on(exchange(&wire, size, 3));
+            prop_assert_eq!(&whole.0, &cut.0);
+            prop_assert!(whole.0.len() <= 3);
         }
     }
 }

@@ -8,14 +8,22 @@ use tokio::net::{TcpStream, UnixStream, lookup_host};
 use crate::conn::Stream;
 use crate::error::LinkError;
 use crate::target::Place;
-use crate::tls::{self, TlsSettings};
+use crate::tls::{TlsConfigs, TlsSettings};
+
+/// A stream that was opened.
+pub struct Opened {
+    /// The stream.
+    pub stream: Box<dyn Stream>,
+    /// When the server's certificate ends, in Unix time, where TLS is spoken.
+    pub not_after: Option<i64>,
+}
 
 /// Opens a stream to `place`. The caller bounds how long it may take.
-pub async fn open(place: &Place, settings: &TlsSettings) -> Result<Box<dyn Stream>, LinkError> {
+pub async fn open(place: &Place, settings: &TlsSettings, configs: &TlsConfigs) -> Result<Opened, LinkError> {
     match place {
         Place::Unix { path } => {
             let stream = UnixStream::connect(path).await.map_err(LinkError::Connect)?;
-            Ok(Box::new(stream))
+            Ok(Opened { stream: Box::new(stream), not_after: None })
         }
         Place::Network { host, port, tls } => {
             let addresses: Vec<SocketAddr> =
@@ -24,9 +32,11 @@ pub async fn open(place: &Place, settings: &TlsSettings) -> Result<Box<dyn Strea
             // a scrape is one small write and its answer: waiting for more to send would only delay it
             stream.set_nodelay(true).map_err(LinkError::Connect)?;
             if *tls {
-                Ok(Box::new(tls::connect(settings, host, stream).await.map_err(LinkError::Tls)?))
+                let (stream, not_after) =
+                    configs.connect(settings, host, stream).await.map_err(LinkError::Tls)?;
+                Ok(Opened { stream: Box::new(stream), not_after })
             } else {
-                Ok(Box::new(stream))
+                Ok(Opened { stream: Box::new(stream), not_after: None })
             }
         }
     }

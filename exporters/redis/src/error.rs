@@ -37,6 +37,8 @@ pub enum Reason {
     Denied,
     /// The server does not have the command.
     Unsupported,
+    /// A Sentinel says that too few Sentinels can be reached to agree on anything.
+    NoQuorum,
     /// Another error reply.
     Server,
     /// What came back is not the Redis protocol, or more than we take.
@@ -67,12 +69,20 @@ impl Reason {
             Self::Busy => "busy",
             Self::Denied => "denied",
             Self::Unsupported => "unsupported",
+            Self::NoQuorum => "noquorum",
             Self::Server => "server",
             Self::Protocol => "protocol",
             Self::Closed => "closed",
             Self::Io => "io",
             Self::Config => "config",
         }
+    }
+}
+
+impl Reason {
+    /// Whether asking again soon is of no use: the ACL or the server's version says no.
+    pub fn is_lasting(self) -> bool {
+        matches!(self, Self::NoPerm | Self::Unsupported)
     }
 }
 
@@ -127,6 +137,14 @@ impl LinkError {
             Self::Auth(reason) => *reason,
             Self::Closed => Reason::Closed,
             Self::Protocol(_) => Reason::Protocol,
+        }
+    }
+
+    /// When the certificate ends that the server showed before the connection failed, in Unix time.
+    pub fn not_after(&self) -> Option<i64> {
+        match self {
+            Self::Tls(error) => error.not_after(),
+            _ => None,
         }
     }
 

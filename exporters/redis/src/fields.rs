@@ -16,14 +16,19 @@ pub struct Field {
     /// The metric.
     pub desc: Desc<'static>,
     /// What the value is divided by to come into the metric's unit.
-    divisor: f64,
+    pub divisor: f64,
 }
 
 impl Field {
     /// The field with this name in INFO.
     pub fn find(info: &str) -> Option<&'static Self> {
-        let at = FIELDS.binary_search_by(|field| field.info.cmp(info)).ok()?;
-        FIELDS.get(at)
+        Self::find_in(FIELDS, info)
+    }
+
+    /// The same in another table, which must be sorted like [`FIELDS`].
+    pub fn find_in(table: &'static [Self], info: &str) -> Option<&'static Self> {
+        let at = table.binary_search_by(|field| field.info.cmp(info)).ok()?;
+        table.get(at)
     }
 
     /// The metric's value; `None` when the text is none, e.g. `nan`.
@@ -35,8 +40,8 @@ impl Field {
 /// A number, or one of the words that INFO and CLUSTER INFO use for yes and no.
 pub fn value(text: &str) -> Option<f64> {
     match text {
-        "ok" | "up" => Some(1.0),
-        "err" | "fail" | "down" => Some(0.0),
+        "ok" | "up" | "true" => Some(1.0),
+        "err" | "fail" | "down" | "false" => Some(0.0),
         text => info::number(text),
     }
 }
@@ -58,6 +63,16 @@ macro_rules! fields {
     (@kind gauge) => { Kind::Gauge };
     (@kind counter) => { Kind::Counter };
 }
+
+pub(crate) use fields;
+
+/// Fields of Redis 8.8 that its documentation calls otherwise than its first releases did, and what those called them.
+/// A server sends one or the other.
+pub const OTHER_NAMES: [(&str, &str); 3] = [
+    ("commands_per_parse_batch_avg", "avg_pipeline_length"),
+    ("commands_per_parse_batch_cnt", "avg_pipeline_length_cnt"),
+    ("commands_per_parse_batch_sum", "avg_pipeline_length_sum"),
+];
 
 /// All fields, sorted by their name in INFO.
 #[rustfmt::skip]
@@ -103,6 +118,9 @@ pub const FIELDS: &[Field] = fields! {
     gauge "aof_rewrite_buffer_length": "Bytes in the rewrite's buffer";
     gauge "aof_rewrite_in_progress": "Whether the append-only file is being rewritten";
     gauge "aof_rewrite_scheduled": "Whether a rewrite of the append-only file waits for a dump to end";
+    counter "aof_rewrites" => "aof_rewrites_total": "Rewrites of the append-only file";
+    gauge "aof_rewrites_consecutive_failures":
+        "Rewrites of the append-only file that failed in a row; 0 after one that succeeded";
     gauge "async_loading": "Whether a replica loads a dump and serves the old data meanwhile";
     gauge "avg_pipeline_length" => "client_processing_pipeline_length": "Commands in a pipeline, on average";
     counter "avg_pipeline_length_cnt" => "client_processing_pipeline_batches_total": "Pipelines";
@@ -121,6 +139,7 @@ pub const FIELDS: &[Field] = fields! {
         "Biggest input buffer of all clients, lately";
     gauge "client_recent_max_output_buffer" => "client_recent_max_output_buffer_bytes":
         "Biggest output buffer of all clients, lately";
+    gauge "clients_hz": "How often a second the work on clients runs (Valkey)";
     gauge "clients_in_timeout_table": "Clients in the table of timeouts";
     gauge "cluster_connections": "Sockets that the cluster bus uses, about";
     gauge "cluster_enabled": "Whether the server is part of a cluster";
@@ -128,20 +147,32 @@ pub const FIELDS: &[Field] = fields! {
     gauge "configured_hz": "How often a second the server's periodic work is configured to run";
     gauge "connected_clients": "Client connections, without replicas";
     gauge "connected_slaves": "Replicas connected";
+    gauge "current_active_defrag_time" / 1e3 => "current_active_defrag_seconds":
+        "Seconds since fragmentation is over its limit; 0 is not";
     gauge "current_client_thread": "Thread that serves this client (KeyDB)";
+    gauge "current_cow_peak" => "current_cow_peak_bytes": "Most bytes copied on write by the running child";
+    gauge "current_cow_size" => "current_cow_size_bytes": "Bytes copied on write by the running child";
+    gauge "current_cow_size_age" => "current_cow_size_age_seconds": "Age of current_cow_size in seconds";
     gauge "current_eviction_exceeded_time" => "current_eviction_exceeded_time_ms":
         "Milliseconds that memory has been over maxmemory now";
+    gauge "current_fork_perc" => "current_fork_percentage": "How far the running child is, in percent";
+    gauge "current_save_keys_processed": "Keys that the running child has written";
+    gauge "current_save_keys_total": "Keys that the running child has to write";
     counter "dump_payload_sanitizations": "Dump payloads that were checked in depth";
     gauge "engines_count" => "scripting_engines_count": "Scripting engines";
     gauge "engines_total_memory_overhead" => "scripting_engines_memory_overhead_bytes":
         "Bytes of overhead of all scripting engines";
     gauge "engines_total_used_memory" => "scripting_engines_memory_used_bytes":
         "Bytes used by all scripting engines";
+    gauge "eventloop_cmd_per_cycle_max" => "eventloop_commands_per_cycle_max":
+        "Most commands in one event loop cycle";
     counter "eventloop_cycles" => "eventloop_cycles_total": "Event loop cycles";
     counter "eventloop_cycles_with_clients_processing" => "eventloop_cycles_with_clients_processing_total":
         "Event loop cycles that served clients";
     counter "eventloop_duration_cmd_sum" => "eventloop_duration_cmd_sum_usec_total":
         "Microseconds spent executing commands";
+    gauge "eventloop_duration_max" => "eventloop_duration_max_usec":
+        "Longest event loop cycle in microseconds";
     counter "eventloop_duration_sum" => "eventloop_duration_sum_usec_total":
         "Microseconds spent in the event loop";
     counter "evicted_clients" => "evicted_clients_total": "Clients evicted because of maxmemory-clients";
@@ -163,7 +194,20 @@ pub const FIELDS: &[Field] = fields! {
     gauge "hz": "How often a second the server's periodic work runs now";
     gauge "instantaneous_eventloop_cycles_per_sec": "Event loop cycles a second";
     gauge "instantaneous_eventloop_duration_usec": "Microseconds of an event loop cycle";
+    gauge "instantaneous_input_kbps": "KiB a second read from the network";
+    gauge "instantaneous_input_repl_kbps": "KiB a second read for replication";
+    gauge "instantaneous_ops_per_sec": "Commands a second";
+    gauge "instantaneous_output_kbps": "KiB a second written to the network";
+    gauge "instantaneous_output_repl_kbps": "KiB a second written for replication";
+    counter "io_threaded_freed_objects" => "io_threaded_freed_objects_total":
+        "Objects freed by the I/O threads (Valkey)";
+    counter "io_threaded_poll_processed" => "io_threaded_poll_processed_total":
+        "Polls done by the I/O threads (Valkey)";
     counter "io_threaded_reads_processed": "Read events of the I/O threads";
+    counter "io_threaded_total_prefetch_batches" => "io_threaded_prefetch_batches_total":
+        "Batches of keys that were fetched ahead (Valkey)";
+    counter "io_threaded_total_prefetch_entries" => "io_threaded_prefetch_entries_total":
+        "Keys that were fetched ahead (Valkey)";
     counter "io_threaded_writes_processed": "Write events of the I/O threads";
     gauge "io_threads_active": "Whether I/O threads are at work";
     counter "keyspace_hits" => "keyspace_hits_total": "Key lookups that found the key";
@@ -172,6 +216,15 @@ pub const FIELDS: &[Field] = fields! {
     gauge "lazyfree_pending_objects": "Objects waiting to be freed in the background";
     gauge "lazyfreed_objects": "Objects freed in the background";
     gauge "loading" => "loading_dump_file": "Whether a dump is being loaded";
+    gauge "loading_eta_seconds": "Seconds until the dump is loaded, about; only while one is";
+    gauge "loading_loaded_bytes": "Bytes of the dump that are loaded; only while one is";
+    gauge "loading_loaded_perc" => "loading_loaded_percentage":
+        "How much of the dump is loaded, in percent; only while one is";
+    gauge "loading_rdb_used_mem" => "loading_rdb_used_memory_bytes":
+        "Memory that the server which wrote the dump had used, in bytes; only while it is loaded";
+    gauge "loading_start_time" => "loading_start_timestamp_seconds":
+        "When the load of the dump began, in Unix time; only while one is loaded";
+    gauge "loading_total_bytes": "Bytes of the dump; only while one is loaded";
     gauge "long_lock_waits" => "long_lock_waits_total": "Waits for the global lock that took long (KeyDB)";
     gauge "master_repl_offset": "Replication offset of this server";
     gauge "maxclients" => "max_clients": "Most client connections the server accepts";
@@ -188,6 +241,12 @@ pub const FIELDS: &[Field] = fields! {
     gauge "mem_clients_normal": "Bytes of the buffers of clients";
     gauge "mem_clients_slaves": "Bytes of the buffers of replicas";
     gauge "mem_cluster_links" => "mem_cluster_links_bytes": "Bytes used by the links of the cluster bus";
+    gauge "mem_cluster_slot_migration_input_buffer" => "mem_cluster_slot_migration_input_buffer_bytes":
+        "Bytes buffered for slots that come";
+    gauge "mem_cluster_slot_migration_input_buffer_peak" =>
+        "mem_cluster_slot_migration_input_buffer_peak_bytes": "Most bytes buffered for slots that come";
+    gauge "mem_cluster_slot_migration_output_buffer" => "mem_cluster_slot_migration_output_buffer_bytes":
+        "Bytes buffered for slots that go";
     gauge "mem_fragmentation_bytes": "used_memory_rss less used_memory, in bytes";
     gauge "mem_fragmentation_ratio": "used_memory_rss over used_memory";
     gauge "mem_not_counted_for_evict" => "mem_not_counted_for_eviction_bytes":
@@ -200,11 +259,14 @@ pub const FIELDS: &[Field] = fields! {
     gauge "mem_total_replication_buffers" => "mem_total_replication_buffers_bytes":
         "Bytes of all replication buffers";
     gauge "migrate_cached_sockets" => "migrate_cached_sockets_total": "Sockets open for MIGRATE";
+    gauge "min_slaves_good_slaves": "Replicas that count for min-replicas-to-write";
     gauge "module_fork_in_progress": "Whether a module has forked";
     gauge "module_fork_last_cow_size": "Bytes copied on write during a module's last fork";
     gauge "number_of_cached_scripts": "EVAL scripts in the cache";
     gauge "number_of_functions": "Functions loaded";
     gauge "number_of_libraries": "Libraries loaded";
+    gauge "paused_timeout_milliseconds" / 1e3 => "clients_paused_remaining_seconds":
+        "Seconds until clients that are paused may go on (Valkey)";
     gauge "process_id": "Process id of the server";
     gauge "pubsub_channels": "Channels with subscribers";
     gauge "pubsub_clients": "Clients in subscribe mode";
@@ -230,6 +292,7 @@ pub const FIELDS: &[Field] = fields! {
     gauge "repl_backlog_first_byte_offset": "Offset of the first byte in the replication backlog";
     gauge "repl_backlog_histlen" => "repl_backlog_history_bytes": "Bytes in the replication backlog";
     gauge "repl_backlog_size" => "replication_backlog_bytes": "Bytes that the replication backlog can hold";
+    gauge "replica_announced": "Whether this replica is shown to sentinels";
     gauge "replicas_repl_buffer_peak" => "replicas_repl_buffer_peak_bytes":
         "Most bytes that replicas buffered during a full synchronisation";
     gauge "replicas_repl_buffer_size" => "replicas_repl_buffer_size_bytes":
@@ -237,8 +300,14 @@ pub const FIELDS: &[Field] = fields! {
     gauge "replicas_waiting_psync": "Replicas waiting for a partial synchronisation";
     counter "reply_buffer_expands" => "reply_buffer_expands_total": "Times a reply buffer was made bigger";
     counter "reply_buffer_shrinks" => "reply_buffer_shrinks_total": "Times a reply buffer was made smaller";
+    gauge "rss_overhead_bytes": "used_memory_rss less allocator_resident, in bytes";
+    gauge "rss_overhead_ratio": "used_memory_rss over allocator_resident";
     gauge "second_repl_offset": "Offset up to which the former replication id is accepted; -1 is none";
     gauge "server_threads" => "server_threads_total": "Threads that serve clients (KeyDB)";
+    gauge "server_time_usec" / 1e6 => "server_time_seconds":
+        "The server's clock, in Unix time; less time() it is the clocks' difference and the scrape's delay";
+    gauge "shutdown_in_milliseconds" / 1e3 => "shutdown_in_seconds":
+        "Seconds that a shutdown still waits for replicas; only during one";
     gauge "slave_expires_tracked_keys": "Keys with an expiry that a writable replica tracks";
     gauge "slave_priority": "This replica's priority for failover";
     counter "slowlog_commands_count" => "slowlog_commands_total": "Commands that went into the slow log";
@@ -255,6 +324,8 @@ pub const FIELDS: &[Field] = fields! {
     gauge "tls_ca_cert_expires_in_seconds": "Seconds until the first CA certificate expires";
     gauge "tls_client_cert_expires_in_seconds": "Seconds until the client certificate expires";
     gauge "tls_server_cert_expires_in_seconds": "Seconds until the server certificate expires";
+    counter "total_active_defrag_time" / 1e3 => "active_defrag_seconds_total":
+        "Seconds that fragmentation was over its limit";
     gauge "total_blocking_keys": "Keys that clients block on";
     gauge "total_blocking_keys_on_nokey": "Keys that clients block on and that would wake them when deleted";
     counter "total_client_processing_events" => "client_processing_events_total":
@@ -264,6 +335,7 @@ pub const FIELDS: &[Field] = fields! {
     counter "total_error_replies": "Errors sent to clients";
     counter "total_eviction_exceeded_time" => "eviction_exceeded_time_ms_total":
         "Milliseconds that memory was over maxmemory";
+    counter "total_forks" => "forks_total": "Forks since start";
     counter "total_net_input_bytes" => "net_input_bytes_total": "Bytes read from the network";
     counter "total_net_output_bytes" => "net_output_bytes_total": "Bytes written to the network";
     counter "total_net_repl_input_bytes" => "net_repl_input_bytes_total": "Bytes read for replication";
@@ -292,11 +364,16 @@ pub const FIELDS: &[Field] = fields! {
     gauge "used_memory" => "memory_used_bytes": "Bytes the server allocated";
     gauge "used_memory_dataset" => "memory_used_dataset_bytes":
         "Bytes of data: used_memory less used_memory_overhead";
+    gauge "used_memory_dataset_perc" => "memory_used_dataset_percentage":
+        "Data in percent of what was allocated after start";
     gauge "used_memory_functions" => "memory_used_functions_bytes": "Bytes of overhead of functions";
     gauge "used_memory_hash_templates" => "memory_used_hash_templates_bytes": "Bytes used by hash templates";
     gauge "used_memory_lua" => "memory_used_lua_bytes": "Bytes used by the Lua engine";
     gauge "used_memory_overhead" => "memory_used_overhead_bytes": "Bytes spent on managing data, not on data";
     gauge "used_memory_peak" => "memory_used_peak_bytes": "Most bytes ever allocated";
+    gauge "used_memory_peak_perc" => "memory_used_peak_percentage": "used_memory in percent of its peak";
+    gauge "used_memory_peak_time" => "memory_used_peak_timestamp_seconds":
+        "When most memory was used, in Unix time";
     gauge "used_memory_rss" => "memory_used_rss_bytes":
         "Bytes of the server that are resident, as the system sees it";
     gauge "used_memory_scripts" => "memory_used_scripts_bytes": "Bytes of overhead of scripts and functions";

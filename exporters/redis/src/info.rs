@@ -13,14 +13,33 @@ const NAMED_BY_USERS: [&str; 3] = ["cmdstat_", "errorstat_", "latency_percentile
 #[derive(Clone, Debug, Default)]
 pub struct Info<'a> {
     fields: Vec<(&'a str, &'a str)>,
+    /// The name of each section, and how many fields come before it.
+    sections: Vec<(usize, &'a str)>,
 }
 
 impl<'a> Info<'a> {
-    /// Reads `text`; comments (`# Section`) and lines without `:` are skipped.
+    /// Reads `text`; lines that are neither `# Section` nor hold a `:` are skipped.
     pub fn parse(text: &'a str) -> Self {
-        let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
-        let fields = lines.filter(|line| !line.starts_with('#')).filter_map(split_line).collect();
-        Self { fields }
+        let mut info = Self::default();
+        for line in text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)) {
+            match line.strip_prefix('#') {
+                Some(section) => info.sections.push((info.fields.len(), section.trim())),
+                None => info.fields.extend(split_line(line)),
+            }
+        }
+        info
+    }
+
+    /// All fields with the section that each stands in; "" before the first.
+    pub fn with_sections(&self) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> + '_ {
+        let mut sections = self.sections.iter().peekable();
+        let mut section = "";
+        self.fields.iter().enumerate().map(move |(index, (name, value))| {
+            while let Some((_, next)) = sections.next_if(|(begins, _)| *begins <= index) {
+                section = next;
+            }
+            (section, *name, *value)
+        })
     }
 
     /// All fields in the server's order; a name can come more than once (`listener0`).
@@ -111,6 +130,16 @@ mod tests {
     }
 
     #[test]
+    fn sections() {
+        let info =
+            Info::parse("a:1\r\n# Server\r\nb:2\r\n\r\n# Empty\r\n\r\n# Cluster Info\r\nc:3\r\nd:4\r\n");
+        let found: Vec<_> = info.with_sections().collect();
+        let expected =
+            [("", "a", "1"), ("Server", "b", "2"), ("Cluster Info", "c", "3"), ("Cluster Info", "d", "4")];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
     fn numbered_fields() {
         let info = Info::parse("db0:a\ndb12:b\ndb0_distrib_lists_items:1=1\ndb:c\ndbx:d\nslave_priority:1");
         let names: Vec<&str> = info.numbered("db").map(|(name, _)| name).collect();
@@ -160,9 +189,10 @@ mod tests {
             text in "((#|db[0-9]|slave0|cmdstat_[a-z|.]|role)?[:=,0-9a-z%]{0,12}\r?\n?){0,30}"
         ) {
             let info = Info::parse(&text);
-            for (name, value) in info.fields() {
-                prop_assert!(text.contains(name) && text.contains(value));
+            for (section, name, value) in info.with_sections() {
+                prop_assert!(text.contains(section) && text.contains(name) && text.contains(value));
             }
+            prop_assert_eq!(info.with_sections().count(), info.fields().count());
         }
     }
 }

@@ -10,12 +10,17 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use toolkit::scrape::Failures;
 
+use crate::cluster::discovery::Known;
+use crate::collectors::clients::aggregates::LastCensus;
 use crate::command::Denied;
+use crate::custom::Refused;
 use crate::error::Reason;
-use crate::session::Session;
+use crate::keys::passes::Passes;
+use crate::lane::Lane;
+use crate::memory::Memory;
 
 /// Targets kept: twice what one exporter is meant to watch. Bounds what strangers at `/scrape` can make us hold.
-const MAX_TARGETS: usize = 1_000;
+pub const MAX_TARGETS: usize = 1_000;
 
 /// An unused connection is closed after this time: longer than any sensible scrape interval.
 const IDLE_LIMIT: Duration = Duration::from_mins(5);
@@ -32,10 +37,20 @@ pub struct KeptTargets {
 /// What is kept for one target.
 #[derive(Default)]
 pub struct Kept {
-    /// The connection, while no scrape uses it.
-    pub session: tokio::sync::Mutex<Option<Session>>,
+    /// The connection for what every scrape asks.
+    pub main: Lane,
+    /// The connection for what can take long: scripts and custom commands. Never in the way of the page.
+    pub side: Lane,
+    /// The connection on which keys are looked through. Never in the way of either.
+    pub scan: Lane,
+    /// The passes over its keys.
+    pub passes: Passes,
+    /// Its clients, counted.
+    pub census: LastCensus,
     /// Which collectors fail for it.
     pub failures: Failures,
+    /// The cluster that it is part of, where it was asked for all nodes.
+    pub cluster: Known,
     notes: Mutex<Notes>,
 }
 
@@ -44,6 +59,10 @@ pub struct Kept {
 pub struct Notes {
     /// What it denied or lacks, as far as the configuration of this generation was concerned.
     pub denied: Denied,
+    /// What it refused of the user's own scripts and commands, likewise.
+    pub refused: Refused,
+    /// Series of the user's own commands that were left out so far, by command.
+    pub dropped: HashMap<String, u64>,
     /// The configuration that the target was last visited with.
     pub generation: u64,
     /// Scrapes so far.
@@ -54,6 +73,8 @@ pub struct Notes {
     pub failing: Option<Reason>,
     /// Which process it was and when that started, in Unix time.
     pub started: Option<(String, f64)>,
+    /// What is remembered of its answers; a page holds on to it while it is written.
+    pub memory: Arc<Memory>,
 }
 
 impl KeptTargets {
@@ -86,11 +107,19 @@ impl KeptTargets {
     fn close_idle(&self, now: Instant) {
         let kept: Vec<Arc<Kept>> = lock(&self.targets).values().map(|(kept, _)| Arc::clone(kept)).collect();
         for kept in kept {
-            // one that is in use now is not idle
-            if let Ok(mut session) = kept.session.try_lock() {
-                *session = session.take().filter(|session| now - session.used < IDLE_LIMIT);
+            for lane in [&kept.main, &kept.side, &kept.scan] {
+                lane.close_if(|session| now - session.used >= IDLE_LIMIT);
             }
         }
+    }
+}
+
+impl Notes {
+    /// Counts series of a command that were left out; gives all so far.
+    pub fn count_dropped(&mut self, command: &str, more: u64) -> u64 {
+        let dropped = self.dropped.entry(command.to_owned()).or_default();
+        *dropped += more;
+        *dropped
     }
 }
 
@@ -101,6 +130,7 @@ impl Kept {
         if notes.generation != generation {
             notes.generation = generation;
             notes.denied = Denied::default();
+            notes.refused = Refused::default();
         }
     }
 
@@ -131,18 +161,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::command::Command;
-    use crate::conn::Connection;
-    use crate::server::Server;
-
-    fn session(used: Instant) -> Session {
-        let (ours, _theirs) = tokio::io::duplex(1);
-        Session {
-            connection: Connection::new(Box::new(ours)),
-            server: Server::default(),
-            generation: 0,
-            used,
-        }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn the_target_unused_for_longest_goes_first() {
@@ -168,17 +186,5 @@ mod tests {
             kept.visit_as(generation);
             assert_eq!(kept.notes().denied.reason(Command::SlowlogLen, now), expected, "{generation}");
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn only_idle_connections_are_closed() {
-        let targets = Arc::new(KeptTargets::default());
-        targets.sweep_in_background();
-        *targets.of("idle").session.lock().await = Some(session(Instant::now()));
-        tokio::time::sleep(Duration::from_secs(200)).await;
-        *targets.of("busy").session.lock().await = Some(session(Instant::now()));
-        tokio::time::sleep(Duration::from_secs(170)).await;
-        assert!(targets.of("idle").session.lock().await.is_none());
-        assert!(targets.of("busy").session.lock().await.is_some());
     }
 }

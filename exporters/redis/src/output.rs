@@ -1,20 +1,20 @@
-//! What collectors write to: samples that carry the instance's role as a label when that is asked for.
+//! What collectors write to: samples that carry labels of their node, where there are any.
 
 use toolkit::expo::{Desc, Samples};
 
-/// The label of `--append-instance-role-label`.
-const ROLE: &str = "instance_role";
+/// A label that all samples of a node get: its name and value.
+pub type NodeLabel = (&'static str, String);
 
 /// Takes samples.
 pub struct Output<'a> {
     samples: &'a mut Samples,
-    role: Option<&'a str>,
+    node: &'a [NodeLabel],
 }
 
 impl<'a> Output<'a> {
-    /// Writes to `samples`; a role becomes a label of every sample.
-    pub fn new(samples: &'a mut Samples, role: Option<&'a str>) -> Self {
-        Self { samples, role }
+    /// Writes to `samples`; the labels of the node stand behind those of each sample, but for names that it has itself.
+    pub fn new(samples: &'a mut Samples, node: &'a [NodeLabel]) -> Self {
+        Self { samples, node }
     }
 
     /// Adds a sample without labels of its own.
@@ -25,7 +25,7 @@ impl<'a> Output<'a> {
     /// Adds a sample; a value that is not there adds none.
     pub fn add(&mut self, desc: &Desc<'_>, values: &[&str], value: impl Into<Option<f64>>) {
         let Some(value) = value.into() else { return };
-        self.with_role(desc, values, |samples, desc, values| samples.add(desc, values, value));
+        self.with_node(desc, values, |samples, desc, values| samples.add(desc, values, value));
     }
 
     /// Adds a histogram of cumulative buckets.
@@ -37,7 +37,7 @@ impl<'a> Output<'a> {
         sum: f64,
         count: u64,
     ) {
-        self.with_role(desc, values, |samples, desc, values| {
+        self.with_node(desc, values, |samples, desc, values| {
             samples.histogram(desc, values, buckets, sum, count);
         });
     }
@@ -51,24 +51,29 @@ impl<'a> Output<'a> {
         sum: f64,
         count: u64,
     ) {
-        self.with_role(desc, values, |samples, desc, values| {
+        self.with_node(desc, values, |samples, desc, values| {
             samples.summary(desc, values, quantiles, sum, count);
         });
     }
 
-    fn with_role(
+    fn with_node(
         &mut self,
         desc: &Desc<'_>,
         values: &[&str],
         add: impl FnOnce(&mut Samples, &Desc<'_>, &[&str]),
     ) {
-        match self.role {
-            None => add(self.samples, desc, values),
-            Some(role) => {
-                let labels = [desc.labels, &[ROLE]].concat();
-                let values = [values, &[role]].concat();
-                add(self.samples, &Desc { labels: &labels, ..*desc }, &values);
+        if self.node.is_empty() {
+            return add(self.samples, desc, values);
+        }
+        let mut labels = desc.labels.to_vec();
+        let mut values = values.to_vec();
+        for (label, value) in self.node {
+            // a label of the sample's own stands, as `role` does in instance_info
+            if !desc.labels.contains(label) {
+                labels.push(label);
+                values.push(value);
             }
         }
+        add(self.samples, &Desc { labels: &labels, ..*desc }, &values);
     }
 }

@@ -1,5 +1,7 @@
 //! What a server answered to one command.
 
+use std::borrow::Cow;
+
 use crate::error::Reason;
 
 /// How servers say that they do not have a command, or not in this form.
@@ -19,8 +21,10 @@ pub enum Reply {
     Nil,
     /// A number.
     Integer(i64),
-    /// A text; bytes that are not UTF-8 were replaced.
+    /// A text.
     Text(String),
+    /// Bytes that are not UTF-8: a name or value of the server's users.
+    Bytes(Vec<u8>),
     /// Replies within a reply; a map is its keys and values in turn.
     List(Vec<Self>),
 }
@@ -32,6 +36,20 @@ impl Reply {
             Self::Text(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// The bytes of a text or of bytes.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Text(text) => Some(text.as_bytes()),
+            Self::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The text of a text or of bytes, in which what is not UTF-8 is replaced: for labels.
+    pub fn lossy(&self) -> Option<Cow<'_, str>> {
+        self.bytes().map(String::from_utf8_lossy)
     }
 
     /// The items of a list; nothing else has any.
@@ -54,7 +72,7 @@ impl Reply {
             #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 the page loses bits too")]
             Self::Integer(number) => Some(*number as f64),
             Self::Text(text) => crate::info::number(text),
-            Self::Nil | Self::List(_) => None,
+            Self::Nil | Self::Bytes(_) | Self::List(_) => None,
         }
     }
 }
@@ -90,6 +108,7 @@ impl Refusal {
             ("LOADING", _) => Reason::Loading,
             ("BUSY", _) => Reason::Busy,
             ("DENIED", _) => Reason::Denied,
+            ("NOQUORUM", _) => Reason::NoQuorum,
             ("ERR", detail) => Self::reason_of_err(detail),
             _ => Reason::Server,
         }
@@ -99,6 +118,19 @@ impl Refusal {
     pub fn is_auth_not_needed(&self) -> bool {
         let detail = self.detail.to_ascii_lowercase();
         detail.contains("without any password configured") || detail.contains("no password is set")
+    }
+
+    /// Whether the command is forbidden or not there, whatever key it is about.
+    pub fn is_about_command(&self) -> bool {
+        match self.reason() {
+            Reason::NoPerm => self.detail.contains("to run the"),
+            reason => reason.is_lasting(),
+        }
+    }
+
+    /// Whether another node of the cluster has the key.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self.code.as_str(), "MOVED" | "ASK")
     }
 
     /// Whether the server knows the command, but not with so many arguments.

@@ -17,10 +17,14 @@ pub struct Access {
     pub credentials: Credentials,
     /// How TLS is spoken there.
     pub tls: TlsSettings,
+    /// Whether TLS is spoken whatever the target's scheme says: a request must not choose to send a password in clear.
+    pub only_tls: bool,
+    /// Whether a page shows all nodes of the target's cluster.
+    pub cluster: bool,
 }
 
 /// Decodes the whole file.
-pub fn decode(mut fields: Fields<'_>) -> Vec<(TargetPattern, Arc<Access>)> {
+pub fn decode(fields: &mut Fields<'_>) -> Vec<(TargetPattern, Arc<Access>)> {
     fields.list("targets", |item| decode_rule(&item)).into_iter().flatten().collect()
 }
 
@@ -38,10 +42,18 @@ fn decode_rule(item: &Item<'_>) -> Option<Vec<(TargetPattern, Arc<Access>)>> {
         user: fields.string("username"),
         password: fields.secret("password").map_or(PasswordSource::None, PasswordSource::Secret),
     };
-    let tls = fields.fields("tls").map(decode_tls).unwrap_or_default();
-    let access = Arc::new(Access { credentials, tls });
+    let tls = fields.fields("tls").map(decode_tls);
+    let access = Arc::new(Access {
+        credentials,
+        only_tls: tls.is_some(),
+        tls: tls.unwrap_or_default(),
+        cluster: fields.bool("cluster").unwrap_or(false),
+    });
     Some(patterns.into_iter().map(|pattern| (pattern, Arc::clone(&access))).collect())
 }
+
+/// Names of the oldest TLS that is spoken, as the web config file writes them, and whether that is TLS 1.3.
+const MIN_VERSIONS: [(&str, bool); 2] = [("TLS12", false), ("TLS13", true)];
 
 fn decode_tls(mut fields: Fields<'_>) -> TlsSettings {
     let settings = TlsSettings {
@@ -50,6 +62,7 @@ fn decode_tls(mut fields: Fields<'_>) -> TlsSettings {
         key_file: fields.path("key_file"),
         server_name: fields.string("server_name"),
         insecure: fields.bool("insecure_skip_verify").unwrap_or(false),
+        only_tls13: fields.has("min_version") && fields.choice("min_version", &MIN_VERSIONS) == Some(true),
     };
     if let Some((key, problem)) = tls_problem(&settings) {
         fields.problem(key, problem);

@@ -9,6 +9,8 @@ pub struct Server {
     pub valkey: bool,
     /// Whether it is part of a cluster.
     pub cluster: bool,
+    /// Whether it is a Sentinel, which has few of the commands.
+    pub sentinel: bool,
     /// Its version; an unknown one is older than all others, so that it is asked little.
     version: Option<Version>,
 }
@@ -27,8 +29,14 @@ impl Server {
         Self {
             valkey: valkey_version.is_some() || info.get("server_name") == Some("valkey"),
             cluster: mode == Some("cluster") || info.get("cluster_enabled") == Some("1"),
+            sentinel: mode == Some("sentinel"),
             version: version.and_then(Version::parse),
         }
+    }
+
+    /// Whether it has EVAL_RO, and rights on keys for reading only.
+    pub fn has_read_only_scripts(&self) -> bool {
+        self.is_at_least(Version(7, 0))
     }
 
     /// Whether its version is known and not older.
@@ -62,11 +70,13 @@ mod tests {
             ),
             ("valkey_version:9.0.0\nserver_mode:cluster", true, true, Some(Version(9, 0))),
             ("redis_version:6.2.6\nredis_mode:cluster", false, true, Some(Version(6, 2))),
+            ("redis_version:7.0.15\nredis_mode:sentinel", false, false, Some(Version(7, 0))),
             ("redis_version:255.255.255", false, false, Some(Version(255, 255))),
             ("redis_version:v1", false, false, None),
             ("", false, false, None),
         ] {
-            assert_eq!(Server::from_info(&Info::parse(info)), Server { valkey, cluster, version }, "{info}");
+            let expected = Server { valkey, cluster, sentinel: info.contains("sentinel"), version };
+            assert_eq!(Server::from_info(&Info::parse(info)), expected, "{info}");
         }
         assert!(!Server::default().is_at_least(Version(0, 0)));
     }

@@ -3,6 +3,7 @@
 //! Invariant: the password goes to the place of the [`Link`] it was bound to and nowhere else; it must never stand
 //! in an error.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -11,12 +12,18 @@ use toolkit::config::Secret;
 use crate::access::Credentials;
 use crate::command::{Command, CommandOptions, Denied};
 use crate::conn::{Answer, Connection};
-use crate::connect;
+use crate::connect::{self, Opened};
+use crate::custom::CustomCommand;
 use crate::error::{LinkError, Reason};
 use crate::info::Info;
+use crate::reply::Reply;
 use crate::server::Server;
 use crate::target::Place;
-use crate::tls::TlsSettings;
+use crate::tls::{TlsConfigs, TlsSettings};
+
+/// A connection with TLS is opened anew after this time, so that the end of the certificate that is shown is that of
+/// the one the server has now.
+const TLS_LIFE: Duration = Duration::from_hours(1);
 
 /// Everything that is needed to talk to one target.
 #[derive(Clone, Debug)]
@@ -27,6 +34,8 @@ pub struct Link {
     pub credentials: Credentials,
     /// How TLS is spoken.
     pub tls: TlsSettings,
+    /// What was read of the files for TLS.
+    pub tls_configs: Arc<TlsConfigs>,
     /// How long connecting, and how long an exchange, may take.
     pub timeout: Duration,
     /// Whether the connection is given a name.
@@ -35,6 +44,8 @@ pub struct Link {
     pub ping: bool,
     /// What is asked.
     pub commands: CommandOptions,
+    /// What the configuration file asks of it beside the page.
+    pub custom: Vec<Arc<CustomCommand>>,
     /// Which configuration this is from: a connection of another one is not used.
     pub generation: u64,
 }
@@ -55,8 +66,12 @@ pub struct Session {
     pub server: Server,
     /// The configuration it was opened for.
     pub generation: u64,
+    /// When it was opened.
+    pub opened: Instant,
     /// When it was last used.
     pub used: Instant,
+    /// When the server's certificate ends, in Unix time, where TLS is spoken.
+    pub not_after: Option<i64>,
 }
 
 impl Session {
@@ -68,7 +83,7 @@ impl Session {
 
     async fn open_now(link: &Link, denied: &mut Denied) -> Result<Self, LinkError> {
         let (user, password) = link.credentials.read(&link.place).await?;
-        let stream = connect::open(&link.place, &link.tls).await?;
+        let Opened { stream, not_after } = connect::open(&link.place, &link.tls, &link.tls_configs).await?;
         let connection = Connection::new(stream);
         let mut auth: Vec<&str> = Vec::new();
         if let Some(password) = password.as_ref().map(Secret::expose) {
@@ -78,14 +93,21 @@ impl Session {
             auth.push(password);
         }
         let (connection, answers) = introduce(link, denied, connection, &auth).await?;
-        match (answers.first(), auth.as_slice()) {
+        let session = match (answers.first(), auth.as_slice()) {
             (Some(Err(refusal)), ["AUTH", _user, password]) if refusal.is_wrong_arity() => {
                 let auth = ["AUTH", password];
                 let (connection, answers) = introduce(link, denied, connection, &auth).await?;
                 Self::judge(link, denied, connection, true, answers)
             }
             _ => Self::judge(link, denied, connection, !auth.is_empty(), answers),
-        }
+        };
+        Ok(Self { not_after, ..session? })
+    }
+
+    /// Whether it may be used for `link` again.
+    pub fn serves(&self, link: &Link) -> bool {
+        let fresh = self.not_after.is_none() || self.opened.elapsed() < TLS_LIFE;
+        self.generation == link.generation && fresh
     }
 
     /// Decides from the answers whether we are in.
@@ -101,6 +123,7 @@ impl Session {
         if authenticated
             && let Some(Err(refusal)) = answers.first()
             && !refusal.is_auth_not_needed()
+            && !is_open_sentinel(info.as_ref())
         {
             return Err(LinkError::Auth(refusal.reason()));
         }
@@ -113,7 +136,8 @@ impl Session {
             // INFO itself will be refused as well, and then says why there is no page
             _ => Server::default(),
         };
-        Ok(Self { connection, server, generation: link.generation, used: now })
+        let generation = link.generation;
+        Ok(Self { connection, server, generation, opened: now, used: now, not_after: None })
     }
 }
 
@@ -136,4 +160,11 @@ async fn introduce(
     let mut answers = Vec::new();
     let connection = connection.exchange(&commands, &mut answers).await?;
     Ok((connection, answers))
+}
+
+/// Whether INFO shows that this is a Sentinel and that it lets us in anyway. Sentinels are seldom given the users of the
+/// servers that they watch: there is no need to be one of them, then.
+fn is_open_sentinel(info: Option<&Answer>) -> bool {
+    let text = info.and_then(|answer| answer.as_ref().ok()).and_then(Reply::text);
+    text.is_some_and(|text| Server::from_info(&Info::parse(text)).sentinel)
 }

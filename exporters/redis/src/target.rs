@@ -123,6 +123,22 @@ impl Target {
     }
 }
 
+impl Place {
+    /// Whether TLS is spoken there.
+    pub fn has_tls(&self) -> bool {
+        matches!(self, Self::Network { tls: true, .. })
+    }
+
+    /// The same place, spoken to by TLS.
+    #[must_use]
+    pub fn with_tls(&self) -> Self {
+        match self.clone() {
+            Self::Network { host, port, .. } => Self::Network { host, port, tls: true },
+            unix @ Self::Unix { .. } => unix,
+        }
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)

@@ -6,6 +6,7 @@
 //! Accepted as the peers accept them: `--flag value`, `--flag=value`, `--no-flag`, `--flag=false`, and, where the
 //! peer is a Go program with the standard flags, `-flag`.
 
+use std::any::TypeId;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,12 +14,10 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use crate::app::{About, Program};
+use crate::app::Program;
 use crate::config::parse_duration;
 use crate::log::{Format, Levels};
-
-/// Collections at the same time; the number of Prometheus' exporter toolkit.
-const DEFAULT_MAX_REQUESTS: &str = "40";
+use crate::web::Guard;
 
 /// The flags that all programs have.
 #[derive(Args, Clone, Debug)]
@@ -37,7 +36,7 @@ pub struct CommonFlags {
     pub telemetry_path: String,
 
     /// Collections at the same time; a scrape that would start one more gets 503. Scrapes of the same thing share one. 0 means no limit.
-    #[arg(long = "web.max-requests", value_name = "NUMBER", default_value = DEFAULT_MAX_REQUESTS, help_heading = "Web")]
+    #[arg(long = "web.max-requests", value_name = "NUMBER", help_heading = "Web")]
     pub max_requests: usize,
 
     /// Leave out the metrics about the program itself (`process_*`, `watchfire_*`).
@@ -58,12 +57,28 @@ pub struct CommonFlags {
     pub config_check: bool,
 
     /// Least severe log lines to write: debug, info, warn or error; `info,hyper=debug` sets one part apart.
-    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", help_heading = "Logs")]
+    #[arg(
+        long = "log.level",
+        alias = "log-level",
+        value_name = "LEVEL",
+        default_value = "info",
+        help_heading = "Logs"
+    )]
     pub log_level: Levels,
 
     /// How log lines are written: logfmt or json.
-    #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt", help_heading = "Logs")]
+    #[arg(
+        long = "log.format",
+        alias = "log-format",
+        value_name = "FORMAT",
+        default_value = "logfmt",
+        help_heading = "Logs"
+    )]
     pub log_format: Format,
+
+    /// What guards the listener, where the program's own flags say it instead of `--web.config.file`.
+    #[arg(skip)]
+    pub guard: Guard,
 }
 
 /// What a command line asks for.
@@ -96,10 +111,10 @@ pub fn parse<P: Program>(
     let command = command::<P>();
     let arguments = go_style(&command, P::ABOUT.single_dash_flags, arguments.into_iter().collect());
     let matches = command.try_get_matches_from(arguments)?;
-    let flags = Flags {
-        common: CommonFlags::from_arg_matches(&matches)?,
-        own: P::Flags::from_arg_matches(&matches)?,
-    };
+    let mut common = CommonFlags::from_arg_matches(&matches)?;
+    let own = P::Flags::from_arg_matches(&matches)?;
+    P::adopt(&own, &mut common);
+    let flags = Flags { common, own };
     Ok(match matches.subcommand() {
         None => Invocation::Serve(flags),
         Some(("healthcheck", _)) => Invocation::Healthcheck(flags),
@@ -120,30 +135,38 @@ pub fn command<P: Program>() -> Command {
             ))
             .subcommands(P::subcommands());
     let command = P::Flags::augment_args(CommonFlags::augment_args(command)).about(about.summary);
-    command.mut_args(|argument| complete(argument, &about))
+    command.mut_args(|argument| complete::<P>(argument))
 }
 
 /// Gives each flag what all flags have: an environment variable, and for a switch a value (`=true`, `=false`).
-fn complete(argument: Arg, about: &About) -> Arg {
+fn complete<P: Program>(argument: Arg) -> Arg {
     let argument = match argument.get_action() {
         ArgAction::Help | ArgAction::Version => return argument,
         ArgAction::SetTrue => switch(argument),
         _ => argument,
     };
-    let argument = if argument.get_id() == "listen_addresses" {
-        argument.default_value(format!(":{}", about.port))
-    } else {
-        argument
+    let argument = match argument.get_id().as_str() {
+        "listen_addresses" => argument.default_value(format!(":{}", P::ABOUT.port)),
+        "max_requests" => argument.required(false).default_value(P::MAX_REQUESTS.to_string()),
+        _ => argument,
     };
     let argument = match (argument.get_env(), argument.get_long()) {
         (None, Some(flag)) => {
-            let variable = environment_variable(about.env_prefix, flag);
+            let variable = environment_variable(P::ABOUT.env_prefix, flag);
             argument.env(variable)
         }
         _ => argument,
     };
+    let argument = if is_set_to_nothing(&argument) { argument.env(None::<&str>) } else { argument };
     // the value of a variable may be a password
     argument.hide_env_values(true)
+}
+
+/// A variable that is set to nothing, as templates leave behind, is as good as none where nothing is no value: a
+/// text may be empty, a number or a switch may not.
+fn is_set_to_nothing(argument: &Arg) -> bool {
+    let empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    empty && argument.get_value_parser().type_id() != TypeId::of::<String>()
 }
 
 fn switch(argument: Arg) -> Arg {
@@ -176,19 +199,41 @@ fn go_style(command: &Command, single_dash: bool, arguments: Vec<OsString>) -> V
         };
         let is_switch = |wanted: &str| {
             let mut flags = command.get_arguments();
-            flags.any(|flag| flag.get_long() == Some(wanted) && may_stand_alone(flag))
+            flags.any(|flag| {
+                let old = || flag.get_all_aliases().is_some_and(|names| names.contains(&wanted));
+                may_stand_alone(flag) && (flag.get_long() == Some(wanted) || old())
+            })
         };
         match name.strip_prefix("no-") {
             Some(switch) if is_switch(switch) => format!("--{switch}=false").into(),
             _ => dashed.into(),
         }
     };
+    // in Go what follows a flag that wants a value is its value, also when it begins with a dash
+    let wants_value = |argument: &OsString| {
+        let name = argument.to_str().and_then(|text| text.strip_prefix("--"));
+        let mut flags = command.get_arguments().filter(|_| single_dash);
+        name.is_some_and(|name| {
+            flags.any(|flag| {
+                flag.get_long() == Some(name) && flag.get_action().takes_values() && !may_stand_alone(flag)
+            })
+        })
+    };
     let mut seen_end = false;
-    let rewritten = arguments.into_iter().map(|argument| {
+    let mut rewritten: Vec<OsString> = Vec::new();
+    for argument in arguments {
+        match rewritten.last_mut() {
+            Some(flag) if !seen_end && wants_value(flag) => {
+                flag.push("=");
+                flag.push(argument);
+                continue;
+            }
+            _ => {}
+        }
         seen_end |= argument == "--";
-        if seen_end { argument } else { rewrite(argument) }
-    });
-    rewritten.collect()
+        rewritten.push(if seen_end { argument } else { rewrite(argument) });
+    }
+    rewritten
 }
 
 /// Whether a flag may be given without a value.

@@ -23,6 +23,7 @@ pub mod clock;
 pub mod config;
 pub mod expo;
 pub mod log;
+pub mod regexp;
 pub mod scrape;
 pub mod selfmon;
 pub mod tls;

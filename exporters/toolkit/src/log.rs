@@ -71,6 +71,13 @@ pub enum LogError {
     Format(String),
 }
 
+impl Levels {
+    /// Everything that our own code says.
+    pub fn debug() -> Self {
+        Self { general: LevelFilter::DEBUG, targets: Vec::new() }
+    }
+}
+
 impl Default for Levels {
     fn default() -> Self {
         Self { general: LevelFilter::INFO, targets: Vec::new() }
@@ -108,7 +115,8 @@ impl FromStr for Format {
 
     fn from_str(text: &str) -> Result<Self, LogError> {
         match text {
-            "logfmt" => Ok(Self::Logfmt),
+            // the second is what programs call it whose logger is logrus
+            "logfmt" | "txt" => Ok(Self::Logfmt),
             "json" => Ok(Self::Json),
             _ => Err(LogError::Format(text.to_owned())),
         }
@@ -130,6 +138,11 @@ fn level(name: &str) -> Option<LevelFilter> {
         ("info", LevelFilter::INFO),
         ("warn", LevelFilter::WARN),
         ("error", LevelFilter::ERROR),
+        // logrus has these too
+        ("trace", LevelFilter::DEBUG),
+        ("warning", LevelFilter::WARN),
+        ("fatal", LevelFilter::ERROR),
+        ("panic", LevelFilter::ERROR),
     ];
     levels.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, level)| *level)
 }

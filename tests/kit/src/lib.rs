@@ -3,7 +3,8 @@
 //! | what | where |
 //! |---|---|
 //! | a real server process, its log and its end | [`process`] |
-//! | Redis, Prometheus, Alertmanager | [`redis`], [`prometheus`], [`alertmanager`] |
+//! | Redis 5.0 to 8.0 and Valkey, clusters and Sentinels of them | [`redis`] |
+//! | Prometheus, Alertmanager | [`prometheus`], [`alertmanager`] |
 //! | PostgreSQL 13 to 18, PgBouncer | [`postgres`], [`pgbouncer`] |
 //! | doubles of Slack and of a mail server, with transcripts and scripted faults | [`slack`], [`smtp`] |
 //! | an HTTP server whose answers a test writes (pages to scrape, webhooks to receive) | [`web`] |
@@ -18,6 +19,7 @@
 pub mod alertmanager;
 mod base64;
 pub mod blackhole;
+mod cache;
 pub mod http;
 pub mod inbox;
 mod listener;

@@ -65,6 +65,7 @@ fn decode_needs(fields: &mut Fields<'_>) -> Needs {
         extension: fields.string("extension"),
         rights: fields.strings("rights"),
         database: fields.string("database"),
+        grants: fields.strings("grants"),
     }
 }
 

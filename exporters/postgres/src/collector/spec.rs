@@ -63,6 +63,8 @@ pub struct Needs {
     pub rights: Vec<String>,
     /// A database of this name.
     pub database: Option<String>,
+    /// What must be granted to our role beside those, as it stands between `GRANT` and `TO`; only for the script.
+    pub grants: Vec<String>,
 }
 
 /// A value in the SQL that a flag `--collector.COLLECTOR.NAME` sets; `{NAME}` in the SQL.

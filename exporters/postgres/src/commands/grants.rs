@@ -38,6 +38,11 @@ pub(super) fn script(config: &Config, role: &str) -> String {
         // what is written to a string arrives
         let _ignored = writeln!(text, "GRANT {right} TO {quoted}; -- {why}");
     }
+    for chosen in &config.collectors {
+        for grant in &chosen.collector.needs.grants {
+            let _ignored = writeln!(text, "GRANT {grant} TO {quoted}; -- {}", chosen.collector.name);
+        }
+    }
     for (extension, collectors) in extensions {
         let name = quote_identifier(extension);
         let _ignored = writeln!(text, "CREATE EXTENSION IF NOT EXISTS {name}; -- {}", collectors.join(", "));
@@ -58,7 +63,8 @@ mod tests {
     #[test]
     fn what_the_enabled_collectors_need() {
         let command = <Flags as clap::Args>::augment_args(Command::new("x"));
-        let matches = command.get_matches_from(["x", "--collector.stat_statements"]);
+        let arguments = ["x", "--collector.stat_statements", "--collector.hba_file_rules"];
+        let matches = command.get_matches_from(arguments);
         let flags = Flags::from_arg_matches(&matches).unwrap();
         let config = Config::parse(&flags, None, &|_| None).unwrap();
         let script = script(&config, "o'\"x");
@@ -66,6 +72,7 @@ mod tests {
             "WHERE rolname = 'o''\"x') THEN",
             "CREATE ROLE \"o'\"\"x\" LOGIN",
             "GRANT pg_monitor TO \"o'\"\"x\";",
+            "GRANT SELECT ON pg_catalog.pg_hba_file_rules TO \"o'\"\"x\"; -- hba_file_rules",
             "CREATE EXTENSION IF NOT EXISTS \"pg_stat_statements\"; -- stat_statements",
         ] {
             assert!(script.contains(line), "{line}\n{script}");

@@ -9,7 +9,7 @@ use std::io::Write;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use toolkit::config::Document;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::flags::Flags;
 
 /// All of them, for clap.
@@ -55,7 +55,11 @@ pub(crate) fn run(name: &str, matches: &ArgMatches) -> u8 {
 fn configured(matches: &ArgMatches) -> Result<Config, String> {
     let flags = Flags::from_arg_matches(matches).map_err(|error| error.to_string())?;
     let file = matches.get_one::<String>("file").map(std::path::Path::new);
-    let document = file.map(Document::read).transpose().map_err(|error| error.to_string())?;
+    let document = match file {
+        Some(file) => Document::read(file).map(Some),
+        None => config::usual_file(),
+    };
+    let document = document.map_err(|error| error.to_string())?;
     Config::parse(&flags, document.as_ref(), &|name| std::env::var(name).ok())
         .map_err(|error| error.to_string())
 }

@@ -32,7 +32,9 @@ pub struct Dsn {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DsnError {
     /// A key without a value.
-    #[error("`=` is missing after {0:?} (hint: values with blanks need quotes: password='a b')")]
+    #[error(
+        "`=` is missing after {0} (hint: values with blanks need quotes, 'a b'; in a URL write ? as %3F and & as %26)"
+    )]
     NoValue(&'static str),
     /// A quote that is not closed.
     #[error("a quoted value does not end (hint: write ' as \\' and \\ as \\\\)")]

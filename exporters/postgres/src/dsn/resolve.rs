@@ -212,7 +212,7 @@ fn shown(name: &str) -> String {
     if known.clone().any(|known| looks_right(&known)) {
         format!(" `{name}`")
     } else {
-        " (hint: values with blanks need quotes: password='a b')".to_owned()
+        " (hint: values with blanks need quotes, 'a b'; in a URL write ? as %3F and & as %26)".to_owned()
     }
 }
 

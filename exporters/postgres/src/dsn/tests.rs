@@ -81,7 +81,7 @@ fn what_is_wrong_is_said_without_any_value() {
         ("host=h password='canary", "a quoted value does not end (hint: write ' as \\' and \\ as \\\\)"),
         (
             "host=h canary",
-            "`=` is missing after \"a key\" (hint: values with blanks need quotes: password='a b')",
+            "`=` is missing after a key (hint: values with blanks need quotes, 'a b'; in a URL write ? as %3F and & as %26)",
         ),
         (
             "postgresql://h:canary/d",
@@ -124,7 +124,7 @@ fn links() {
         ("host=h sslmod=require", "unknown parameter `sslmod`"),
         (
             "host=h password=my canary=x",
-            "unknown parameter (hint: values with blanks need quotes: password='a b')",
+            "unknown parameter (hint: values with blanks need quotes, 'a b'; in a URL write ? as %3F and & as %26)",
         ),
         ("host=a,b,c port=1,2", "there must be one port, or as many as hosts"),
         (

@@ -128,6 +128,23 @@ async fn a_table_that_is_locked() {
 }
 
 #[tokio::test]
+async fn a_table_that_is_being_dropped_takes_only_its_own_sequence_along() {
+    let postgres = Postgres::start().await.unwrap();
+    let create = "CREATE TABLE leaving (id serial); CREATE TABLE staying (id serial); GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO monitor; INSERT INTO staying DEFAULT VALUES; INSERT INTO leaving DEFAULT VALUES";
+    postgres.psql(create).await.unwrap();
+    let session = postgres.session("postgres", "BEGIN; DROP TABLE leaving").await.unwrap();
+    let exporter = watching(&postgres, &[]).await;
+    let start = Instant::now();
+    let page = exporter.page().await;
+    assert!(start.elapsed() < NOT_WAITING, "{:?}", start.elapsed());
+    page.assert_whole();
+    let ratios = page.family("pg_sequence_used_ratio");
+    assert!(ratios.len() == 1 && ratios[0].contains("sequencename=\"staying_id_seq\""), "{ratios:?}");
+    drop(session);
+    exporter.stop().await;
+}
+
+#[tokio::test]
 async fn a_table_that_is_locked_has_no_exact_size() {
     let postgres = Postgres::start().await.unwrap();
     postgres.psql("CREATE TABLE locked (id int); CREATE TABLE open (id int)").await.unwrap();

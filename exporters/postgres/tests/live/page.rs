@@ -56,7 +56,7 @@ pub(crate) fn series(line: &str) -> (String, f64) {
     for label in &mut labels {
         *label = label.trim_end_matches(',');
     }
-    labels.retain(|label| !label.ends_with("=\"\"") && !label.starts_with("server=") && !label.is_empty());
+    labels.retain(|label| !label.ends_with("=\"\"") && !label.is_empty());
     labels.sort_unstable();
     (format!("{name}{{{}}}", labels.join(",")), value.parse().unwrap())
 }

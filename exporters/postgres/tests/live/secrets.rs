@@ -49,6 +49,15 @@ fn ways(port: u16, password: &str) -> Vec<(&'static str, Setup)> {
     std::fs::set_permissions(&path, private).unwrap();
     let with_passfile = with_passfile.dsn(&bare).env("PGPASSFILE", &path);
     let with_pgpassword = setup().dsn(&bare).env("PGPASSWORD", password);
+    let with_service = setup();
+    let section =
+        format!("[shop]\nhost=127.0.0.1\nport={port}\nuser={USER}\ndbname=postgres\npassword={password}\n");
+    let path = with_service.write("services.conf", &section);
+    let with_service = with_service.dsn("service=shop sslmode=disable").env("PGSERVICEFILE", &path);
+    let with_command = setup();
+    let path = with_command.write("token", &format!("{password}\n"));
+    let config = format!("data_source: {{dsn: '{bare}', password_command: [cat, '{path}']}}\n");
+    let with_command = with_command.file("--config.file", "config.yml", &config);
     vec![
         ("a URL", with_url),
         ("key=value", with_words),
@@ -56,6 +65,8 @@ fn ways(port: u16, password: &str) -> Vec<(&'static str, Setup)> {
         ("DATA_SOURCE_PASS_FILE", with_file),
         ("PGPASSFILE", with_passfile),
         ("PGPASSWORD", with_pgpassword),
+        ("a service file", with_service),
+        ("a command", with_command),
     ]
 }
 

@@ -50,6 +50,7 @@ pub(super) const PART: Part = Part {
         Command::CommandlogLargeReply,
     ],
     metrics: || [SLOW, LARGE_REQUEST, LARGE_REPLY].into_iter().chain(LIMITS.map(|(_, desc)| desc)).collect(),
+    further: None,
     render: Render::Replies(render),
 };
 

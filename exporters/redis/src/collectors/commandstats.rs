@@ -4,7 +4,8 @@ use toolkit::expo::{Desc, Kind};
 
 use super::{Part, Reading, Render};
 use crate::command::Command;
-use crate::info::{items, number};
+use crate::info::{item, items, number};
+use crate::memory::OTHER;
 use crate::output::Output;
 
 const CALLS: Desc<'_> = Desc {
@@ -46,7 +47,7 @@ const SLOW_MAX: Desc<'_> = Desc {
 };
 const ERRORS: Desc<'_> = Desc {
     name: "errors_total",
-    help: "Error replies by their first word (INFO errorstat_ERR count).",
+    help: "Error replies by their first word; beyond 128 of them, __other__ (INFO errorstat_ERR count).",
     kind: Kind::Counter,
     labels: &["err"],
 };
@@ -66,6 +67,7 @@ pub(super) const PART: Part = Part {
     name: "commandstats",
     commands: &[Command::Info],
     metrics: || ITEMS.iter().map(|(_, desc, _)| **desc).chain([ERRORS]).collect(),
+    further: None,
     render: Render::Info(render),
 };
 
@@ -77,16 +79,30 @@ fn render(reading: &Reading<'_>, output: &mut Output<'_>) {
             }
         }
     }
+    let mut others = None;
     for (error, list) in reading.info.with_prefix("errorstat_") {
-        let count = items(list).find(|(name, _)| *name == "count");
-        output.add(&ERRORS, &[error], count.and_then(|(_, text)| number(text)));
+        let count = item(list, "count").and_then(number);
+        if reading.memory.errors.contains(error) {
+            output.add(&ERRORS, &[error], count);
+        } else {
+            others = Some(others.unwrap_or(0.0) + count.unwrap_or(0.0));
+        }
     }
+    output.add(&ERRORS, &[OTHER], others);
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::render;
     use super::PART;
+
+    #[test]
+    fn errors_are_bounded() {
+        let info: String = (0..200).map(|number| format!("errorstat_E{number:03}:count=2\r\n")).collect();
+        let (lines, _) = render(PART, &info, vec![]);
+        assert_eq!(lines.len(), 129);
+        assert_eq!(lines.last().map(String::as_str), Some("errors_total{err=\"__other__\"} 144"));
+    }
 
     #[test]
     fn commands_and_errors_of_all_versions() {

@@ -45,6 +45,7 @@ pub(super) const PART: Part = Part {
     name: "instance",
     commands: &[Command::Info],
     metrics: || vec![Desc { name: NAME, help: HELP, kind: Kind::Gauge, labels: &ALL }],
+    further: None,
     render: Render::Info(render),
 };
 

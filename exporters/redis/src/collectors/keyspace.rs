@@ -47,6 +47,7 @@ pub(super) const PART: Part = Part {
     name: "keyspace",
     commands: &[Command::Info, Command::ConfigNamed, Command::ConfigAll],
     metrics: || vec![KEYS, EXPIRING, TTL, CACHED, WITH_EXPIRING_ITEMS],
+    further: None,
     render: Render::Info(render),
 };
 
@@ -62,12 +63,8 @@ fn render(reading: &Reading<'_>, output: &mut Output<'_>) {
         output.add(&WITH_EXPIRING_ITEMS, &[database], with_items);
         seen.push(database);
     }
-    // a server that keeps its settings to itself costs the databases without keys, not this part
-    let databases = setting(reading.answers, "databases").ok().flatten();
-    let databases = databases.and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
-    let databases = if reading.server.cluster { databases.min(1) } else { databases.min(MAX_EMPTY) };
     if reading.show.empty_databases {
-        for number in 0..databases {
+        for number in 0..databases(reading) {
             let database = format!("db{number}");
             if !seen.contains(&database.as_str()) {
                 output.add(&KEYS, &[&database], 0.0);
@@ -75,6 +72,13 @@ fn render(reading: &Reading<'_>, output: &mut Output<'_>) {
             }
         }
     }
+}
+
+/// How many databases there are to be shown. A server that keeps its settings to itself costs the ones without keys.
+pub fn databases(reading: &Reading<'_>) -> u32 {
+    let databases = setting(reading.answers, "databases").ok().flatten();
+    let databases = databases.and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
+    if reading.server.cluster { databases.min(1) } else { databases.min(MAX_EMPTY) }
 }
 
 #[cfg(test)]

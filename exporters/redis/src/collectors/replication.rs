@@ -35,6 +35,41 @@ const OFFSET: Desc<'_> = Desc {
     help: "How far this replica has come (INFO slave_repl_offset).",
     ..LINK_UP
 };
+const READ_OFFSET: Desc<'_> = Desc {
+    name: "slave_read_repl_offset",
+    help: "How far this replica has read; what it has not applied yet is this less slave_repl_offset (INFO slave_read_repl_offset).",
+    ..LINK_UP
+};
+const DOWN_SINCE: Desc<'_> = Desc {
+    name: "master_link_down_since_seconds",
+    help: "Seconds since the link to the primary is down; only while it is (INFO master_link_down_since_seconds).",
+    ..LINK_UP
+};
+const SYNC_TOTAL: Desc<'_> = Desc {
+    name: "master_sync_total_bytes",
+    help: "Bytes of the full copy that the primary sends; 0 when it does not know (INFO master_sync_total_bytes).",
+    ..LINK_UP
+};
+const SYNC_READ: Desc<'_> = Desc {
+    name: "master_sync_read_bytes",
+    help: "Bytes of it that came; only during a full copy (INFO master_sync_read_bytes).",
+    ..LINK_UP
+};
+const SYNC_LEFT: Desc<'_> = Desc {
+    name: "master_sync_left_bytes",
+    help: "Bytes of it that are to come; negative when the whole is not known (INFO master_sync_left_bytes).",
+    ..LINK_UP
+};
+const SYNC_PERCENTAGE: Desc<'_> = Desc {
+    name: "master_sync_percentage",
+    help: "How much of it came, in percent (INFO master_sync_perc).",
+    ..LINK_UP
+};
+const SYNC_LAST_IO: Desc<'_> = Desc {
+    name: "master_sync_last_io_seconds_ago",
+    help: "Seconds since a part of it came (INFO master_sync_last_io_seconds_ago).",
+    ..LINK_UP
+};
 const REPLICA_OFFSET: Desc<'_> = Desc {
     name: "connected_slave_offset_bytes",
     help: "How far the replica has come, as the primary knows (INFO slaveN offset).",
@@ -50,9 +85,29 @@ const REPLICA_LAG: Desc<'_> = Desc {
 pub(super) const PART: Part = Part {
     name: "replication",
     commands: &[Command::Info],
-    metrics: || vec![REPLICA, LINK_UP, LAST_IO, SYNCING, OFFSET, REPLICA_OFFSET, REPLICA_LAG],
+    metrics: || {
+        let facts = FACTS.iter().map(|(_, desc)| *desc);
+        [REPLICA, LINK_UP, OFFSET].into_iter().chain(facts).chain([REPLICA_OFFSET, REPLICA_LAG]).collect()
+    },
+    further: None,
     render: Render::Info(render),
 };
+
+/// What INFO tells of a primary, each as a number of its own: the field without `master_`, and the metric.
+const FACTS: [(&str, Desc<'_>); 9] = [
+    ("last_io_seconds_ago", LAST_IO),
+    ("sync_in_progress", SYNCING),
+    ("slave_read_repl_offset", READ_OFFSET),
+    ("link_down_since_seconds", DOWN_SINCE),
+    ("sync_total_bytes", SYNC_TOTAL),
+    ("sync_read_bytes", SYNC_READ),
+    ("sync_left_bytes", SYNC_LEFT),
+    ("sync_perc", SYNC_PERCENTAGE),
+    ("sync_last_io_seconds_ago", SYNC_LAST_IO),
+];
+
+/// The type of a line about a replica's second channel, which carries the dump and has no offset of its own.
+const DUMP_CHANNEL: &str = "rdb-channel";
 
 fn render(reading: &Reading<'_>, output: &mut Output<'_>) {
     for primary in primaries(&reading.info) {
@@ -60,15 +115,24 @@ fn render(reading: &Reading<'_>, output: &mut Output<'_>) {
         let read_only = reading.info.get("slave_read_only").unwrap_or_default();
         output.add(&REPLICA, &[primary.host, primary.port, read_only], 1.0);
         output.add(&LINK_UP, &labels, primary.link_status.and_then(value));
-        output.add(&LAST_IO, &labels, primary.last_io.and_then(number));
-        output.add(&SYNCING, &labels, primary.syncing.and_then(number));
         output.add(&OFFSET, &labels, primary.offset.and_then(number));
+        for (fact, text) in primary.facts {
+            // a link that never was up is down since -1
+            let known = |value: &f64| *value >= 0.0 || fact != "link_down_since_seconds";
+            if let Some((_, desc)) = FACTS.iter().find(|(name, _)| *name == fact) {
+                output.add(desc, &labels, number(text).filter(known));
+            }
+        }
     }
     let mut seen = Vec::new();
-    for (_, list) in reading.info.numbered("slave") {
+    let is_dump = |list: &str| item(list, "type") == Some(DUMP_CHANNEL);
+    let lines = || reading.info.numbered("slave").map(|(_, list)| list);
+    for list in lines().filter(|list| !is_dump(list)).chain(lines().filter(|list| is_dump(list))) {
         let labels = ["ip", "port", "state"].map(|name| item(list, name).unwrap_or_default());
+        let [ip, port, _] = labels;
         // during a dual-channel synchronisation Valkey lists a replica once for each channel
-        if seen.contains(&labels) || labels.iter().all(|label| label.is_empty()) {
+        let again = |other: &[&str; 3]| *other == labels || is_dump(list) && other[..2] == [ip, port];
+        if seen.iter().any(again) || labels.iter().all(|label| label.is_empty()) {
             continue;
         }
         output.add(&REPLICA_OFFSET, &labels, item(list, "offset").and_then(number));
@@ -83,9 +147,9 @@ struct Primary<'a> {
     host: &'a str,
     port: &'a str,
     link_status: Option<&'a str>,
-    last_io: Option<&'a str>,
-    syncing: Option<&'a str>,
     offset: Option<&'a str>,
+    /// All others, each by its name without `master_`.
+    facts: Vec<(&'a str, &'a str)>,
 }
 
 /// The primaries in the order of INFO: each begins with its host (`master_host`, `KeyDB`'s next `master_1_host`).
@@ -94,7 +158,7 @@ fn primaries<'a>(info: &Info<'a>) -> Vec<Primary<'a>> {
     for (name, text) in info.fields() {
         let fact = match name.strip_prefix("master_") {
             Some(fact) => fact.trim_start_matches(|character: char| character.is_ascii_digit()),
-            None if name == "slave_repl_offset" => name,
+            None if matches!(name, "slave_repl_offset" | "slave_read_repl_offset") => name,
             None => continue,
         };
         let fact = fact.strip_prefix('_').unwrap_or(fact);
@@ -106,10 +170,8 @@ fn primaries<'a>(info: &Info<'a>) -> Vec<Primary<'a>> {
         match fact {
             "port" => primary.port = text,
             "link_status" => primary.link_status = Some(text),
-            "last_io_seconds_ago" => primary.last_io = Some(text),
-            "sync_in_progress" => primary.syncing = Some(text),
             "slave_repl_offset" => primary.offset = Some(text),
-            _ => {}
+            fact => primary.facts.push((fact, text)),
         }
     }
     primaries
@@ -126,12 +188,14 @@ mod tests {
             (
                 "role:slave\r\nmaster_host:127.0.0.1\r\nmaster_port:17001\r\nmaster_link_status:down\r\n\
                  master_last_io_seconds_ago:-1\r\nmaster_sync_in_progress:0\r\nslave_read_repl_offset:5\r\n\
-                 slave_repl_offset:1\r\nslave_priority:100\r\nslave_read_only:1\r\nmaster_replid:1f\r\n",
+                 slave_repl_offset:1\r\nmaster_link_down_since_seconds:12\r\nslave_priority:100\r\nslave_read_only:1\r\nmaster_replid:1f\r\n",
                 vec![
                     "master_last_io_seconds_ago{master_host=\"127.0.0.1\",master_port=\"17001\"} -1",
+                    "master_link_down_since_seconds{master_host=\"127.0.0.1\",master_port=\"17001\"} 12",
                     "master_link_up{master_host=\"127.0.0.1\",master_port=\"17001\"} 0",
                     "master_sync_in_progress{master_host=\"127.0.0.1\",master_port=\"17001\"} 0",
                     "slave_info{master_host=\"127.0.0.1\",master_port=\"17001\",read_only=\"1\"} 1",
+                    "slave_read_repl_offset{master_host=\"127.0.0.1\",master_port=\"17001\"} 5",
                     "slave_repl_offset{master_host=\"127.0.0.1\",master_port=\"17001\"} 1",
                 ],
             ),
@@ -148,8 +212,24 @@ mod tests {
                 ],
             ),
             (
-                "slave0:ip=fd00::1,port=1,state=online,offset=12,lag=1,type=main-channel\n\
-                 slave1:ip=fd00::1,port=1,state=online,offset=13,lag=1,type=rdb-channel\n\
+                "master_host:a\r\nmaster_port:1\r\nmaster_link_status:down\r\nmaster_sync_in_progress:1\r\n\
+                 master_sync_total_bytes:400\r\nmaster_sync_read_bytes:100\r\nmaster_sync_left_bytes:300\r\n\
+                 master_sync_perc:25.00\r\nmaster_sync_last_io_seconds_ago:2\r\n\
+                 master_link_down_since_seconds:-1\r\n",
+                vec![
+                    "master_link_up{master_host=\"a\",master_port=\"1\"} 0",
+                    "master_sync_in_progress{master_host=\"a\",master_port=\"1\"} 1",
+                    "master_sync_last_io_seconds_ago{master_host=\"a\",master_port=\"1\"} 2",
+                    "master_sync_left_bytes{master_host=\"a\",master_port=\"1\"} 300",
+                    "master_sync_percentage{master_host=\"a\",master_port=\"1\"} 25",
+                    "master_sync_read_bytes{master_host=\"a\",master_port=\"1\"} 100",
+                    "master_sync_total_bytes{master_host=\"a\",master_port=\"1\"} 400",
+                    "slave_info{master_host=\"a\",master_port=\"1\",read_only=\"\"} 1",
+                ],
+            ),
+            (
+                "slave0:ip=fd00::1,port=1,state=send_bulk,offset=13,lag=1,type=rdb-channel\n\
+                 slave1:ip=fd00::1,port=1,state=online,offset=12,lag=1,type=main-channel\n\
                  slave2:ip=b,port=2,state=wait_bgsave,offset=0\nslave3:junk\n",
                 vec![
                     "connected_slave_lag_seconds{slave_ip=\"fd00::1\",slave_port=\"1\",slave_state=\"online\"} 1",

@@ -83,6 +83,7 @@ async fn the_acl_of_the_readme_is_enough() {
             page.0
         );
     }
+    // nothing of ours was refused: not in the log, not in the counters
     assert_eq!(redis.cli(&["ACL", "LOG"]).await.unwrap(), "");
     let errors = redis.cli(&["INFO", "errorstats"]).await.unwrap();
     assert!(!errors.contains("errorstat_"), "{errors}");
@@ -235,4 +236,116 @@ async fn a_socket_is_asked_by_a_rule_only() {
     assert_eq!(page(&exporter, &format!("/scrape?target={target}")).await.value("redis_up"), Some(1.0));
     drop(redis);
     exporter.stop().await;
+}
+
+#[tokio::test]
+async fn a_rule_with_tls_never_speaks_in_clear() {
+    let server = Scripted::start(healthy).await;
+    let folder = folder();
+    let config =
+        format!("targets: [{{match: '127.0.0.1', password: {CANARY}, tls: {{insecure_skip_verify: true}}}}]");
+    let config = format!("--config.file={}", write(&folder, "config.yml", &config));
+    let exporter = exporter(&["--redis.addr=", &config]).await;
+    // the request asks for no TLS; the server answers a handshake with nothing that is one
+    let response = get(&exporter, &format!("/scrape?target={}", server.url()), 1.0).await;
+    let page = crate::support::Page(response.text());
+    assert_eq!(page.value("redis_up"), Some(0.0));
+    assert!(!server.received().contains(CANARY));
+    exporter.stop().await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_certificate_is_shown_trusted_or_not() {
+    let redis = Redis::builder().tls().start().await.unwrap();
+    let files = redis.tls_files().unwrap().clone();
+    let authority = format!("--tls-ca-cert-file={}", files.authority.display());
+    let exporter = exporter(&["--redis.addr", &redis.url(), &authority]).await;
+    let end = "redis_tls_peer_cert_not_after_timestamp_seconds";
+    for _ in 0..2 {
+        let page = page(&exporter, "/metrics").await;
+        // 2100-01-01
+        assert_eq!((page.value(end), page.error()), (Some(4_102_444_800.0), ""));
+    }
+    let expired = kit::tls::Authority::new().unwrap().expired_server(&kit::tls::LOOPBACK).unwrap();
+    let paths = [&files.certificate, &files.key].map(|path| path.to_str().unwrap());
+    std::fs::write(paths[0], &expired.certificate_pem).unwrap();
+    std::fs::write(paths[1], &expired.key_pem).unwrap();
+    redis.cli(&["CONFIG", "SET", "tls-cert-file", paths[0], "tls-key-file", paths[1]]).await.unwrap();
+    let fresh = crate::support::exporter(&["--redis.addr", &redis.url(), &authority]).await;
+    let page = page(&fresh, "/metrics").await;
+    // 2021-01-01
+    assert_eq!((page.value(end), page.error()), (Some(1_609_459_200.0), "tls_verify"));
+    exporter.stop().await;
+    fresh.stop().await;
+}
+
+#[tokio::test]
+async fn certificates_of_ours_that_change_are_used_for_the_next_connection() {
+    let redis = Redis::builder().mutual_tls().start().await.unwrap();
+    let files = redis.tls_files().unwrap();
+    let folder = folder();
+    let stranger = kit::tls::Authority::new().unwrap().client("stranger").unwrap();
+    let ours =
+        [&files.client_certificate, &files.client_key].map(|path| std::fs::read_to_string(path).unwrap());
+    let install = |certificate: &str, key: &str| {
+        (write(&folder, "client.pem", certificate), write(&folder, "client.key", key))
+    };
+    let (certificate, key) = install(&stranger.certificate_pem, &stranger.key_pem);
+    let config = format!(
+        "targets: [{{match: '*', tls: {{ca_file: '{}', cert_file: '{certificate}', key_file: '{key}', min_version: TLS13}}}}]",
+        files.authority.display()
+    );
+    let config = format!("--config.file={}", write(&folder, "config.yml", &config));
+    let exporter = exporter(&["--redis.addr=", &config]).await;
+    let path = format!("/scrape?target=localhost:{}", redis.port());
+    assert_eq!(page(&exporter, &path).await.value("redis_up"), Some(0.0));
+    install(&ours[0], &ours[1]);
+    let after = page(&exporter, &path).await;
+    assert_eq!((after.value("redis_up"), after.error()), (Some(1.0), ""));
+    exporter.stop().await;
+}
+
+#[tokio::test]
+async fn no_secret_is_seen_anywhere() {
+    let redis = Redis::builder().password(CANARY).start().await.unwrap();
+    let folder = kit::process::Folder::new().unwrap();
+    let port = kit::process::free_port().unwrap();
+    let rule = format!("targets: [{{match: '127.0.0.1:1', username: me, password: {CANARY}}}]");
+    let rule = folder.write("config.yml", &rule).unwrap();
+    let url = format!("http://127.0.0.1:{port}");
+    let client = kit::http::Client::new().basic_auth("ali", CANARY);
+    let server =
+        kit::process::Launch::at(env!("CARGO_BIN_EXE_redis-exporter").as_ref(), "redis-exporter", &folder)
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg(format!("--config.file={}", rule.display()))
+            .env("REDIS_ADDR", redis.url().replace("redis://", &format!("redis://:{CANARY}@")))
+            .env("REDIS_EXPORTER_BASIC_AUTH_USERNAME", "ali")
+            .env("REDIS_EXPORTER_BASIC_AUTH_PASSWORD", CANARY)
+            .env("REDIS_EXPORTER_DEBUG", "true")
+            .start(std::time::Duration::from_secs(20), async || kit::process::accepts(port).await)
+            .await
+            .unwrap();
+    let target = |text: &str| format!("/scrape?target={}", kit::http::percent_encode(text));
+    for (path, status) in [
+        ("/".to_owned(), 200),
+        ("/metrics".to_owned(), 200),
+        (target(&redis.url()), 200),
+        (target(&format!("redis://me:{CANARY}@127.0.0.1:1")), 200),
+        (target(&format!("redis://me:{CANARY}@127.0.0.1:x")), 400),
+        (target(&format!("{CANARY}://127.0.0.1")), 400),
+        (target(&format!("127.0.0.1:1/{CANARY}")), 400),
+    ] {
+        let response = client.get(&format!("{url}{path}")).await.unwrap();
+        assert_eq!(response.status, status, "{path}");
+        assert!(!response.text().contains(CANARY), "{path}: {}", response.text());
+    }
+    let refused =
+        kit::http::Client::new().basic_auth(CANARY, "no").get(&format!("{url}/metrics")).await.unwrap();
+    assert_eq!(refused.status, 401);
+    folder.write("config.yml", format!("targets: [{{match: a, pasword: {CANARY}}}, {CANARY}]")).unwrap();
+    let reload = client.send("POST", &format!("{url}/-/reload"), "").await.unwrap();
+    assert_eq!(reload.status, 500);
+    let log = server.log();
+    assert!(log.contains("level=debug") && !log.contains(CANARY), "{log}");
+    server.stop().await.unwrap();
 }

@@ -1,45 +1,8 @@
 //! What the page shows of real servers.
 
-use std::collections::HashSet;
-
 use kit::redis::Redis;
 
 use crate::support::{exporter, page};
-
-/// What redis_exporter shows for the same servers.
-const PEER: &str = include_str!("../peer_page.txt");
-
-#[tokio::test]
-async fn every_metric_of_redis_exporter_is_there() {
-    let latency = "latency-monitor-threshold 1";
-    let primary = Redis::builder().config(latency).config("enable-debug-command yes").start().await.unwrap();
-    let replica = Redis::builder().replica_of(&primary).start().await.unwrap();
-    replica.replicating().await.unwrap();
-    for arguments in [
-        &["SET", "a", "1", "EX", "1000"][..],
-        &["LPUSH", "a", "1"],
-        &["BITFIELD_RO", "a", "GET", "u8", "0"],
-        &["DEBUG", "SLEEP", "0.02"],
-    ] {
-        primary.cli(arguments).await.unwrap();
-    }
-    let mut shapes = HashSet::new();
-    for redis in [&primary, &replica] {
-        let exporter = exporter(&["--redis.addr", &redis.url()]).await;
-        let page = page(&exporter, "/metrics").await;
-        assert_eq!((page.value("redis_up"), page.error()), (Some(1.0), ""));
-        assert!(
-            page.family("redis_scrape_collector_success").iter().all(|line| line.ends_with(" 1")),
-            "{}",
-            page.0
-        );
-        shapes.extend(page.shapes());
-        exporter.stop().await;
-    }
-    let missing: Vec<&str> =
-        PEER.lines().filter(|line| !line.starts_with('#') && !shapes.contains(*line)).collect();
-    assert_eq!(missing, Vec::<&str>::new());
-}
 
 #[tokio::test]
 async fn sums_belong_to_their_commands() {

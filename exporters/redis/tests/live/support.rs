@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use kit::http::{Client, Response};
@@ -109,6 +110,7 @@ pub(crate) struct Scripted {
     address: SocketAddr,
     received: Arc<Mutex<Vec<u8>>>,
     connections: Arc<Mutex<usize>>,
+    reads: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -119,14 +121,16 @@ impl Scripted {
         let address = listener.local_addr().unwrap();
         let received: Arc<Mutex<Vec<u8>>> = Arc::default();
         let connections: Arc<Mutex<usize>> = Arc::default();
+        let reads: Arc<AtomicUsize> = Arc::default();
         let (bytes, count, act) = (Arc::clone(&received), Arc::clone(&connections), Arc::new(act));
+        let read = Arc::clone(&reads);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 *count.lock().unwrap() += 1;
-                tokio::spawn(serve(stream, Arc::clone(&bytes), Arc::clone(&act)));
+                tokio::spawn(serve(stream, Arc::clone(&bytes), Arc::clone(&read), Arc::clone(&act)));
             }
         });
-        Self { address, received, connections, task }
+        Self { address, received, connections, reads, task }
     }
 
     /// `redis://127.0.0.1:port`.
@@ -137,6 +141,11 @@ impl Scripted {
     /// All bytes that were received, as text.
     pub(crate) fn received(&self) -> String {
         String::from_utf8_lossy(&self.received.lock().unwrap()).into_owned()
+    }
+
+    /// How often something arrived that had to be answered: round trips.
+    pub(crate) fn round_trips(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
     }
 
     /// How many connections there were.
@@ -154,12 +163,14 @@ impl Drop for Scripted {
 async fn serve(
     mut stream: TcpStream,
     received: Arc<Mutex<Vec<u8>>>,
+    reads: Arc<AtomicUsize>,
     act: Arc<impl Fn(&[String]) -> Act + Send + Sync>,
 ) {
     let mut unread = Vec::new();
     let mut buffer = vec![0; 4096];
     while let Ok(length @ 1..) = stream.read(&mut buffer).await {
         received.lock().unwrap().extend(&buffer[..length]);
+        reads.fetch_add(1, Ordering::SeqCst);
         unread.extend(&buffer[..length]);
         while let Some(words) = take_command(&mut unread) {
             match act(&words) {

@@ -5,16 +5,17 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
-use super::run::App;
+use super::run::{self, App};
 use super::{Program, StartError};
 use crate::cli::{self, Flags, Invocation};
-use crate::config::Document;
+use crate::config::{ConfigError, Document};
 use crate::log;
-use crate::web::{self, Access, Transport};
+use crate::web::{self, Transport};
 
 /// Runs a program with the arguments of this process.
 pub fn main<P: Program>() -> ExitCode {
@@ -38,9 +39,15 @@ fn run<P: Program>(arguments: Vec<OsString>) -> u8 {
             Ok(()) => say("the configuration is valid", 0),
             Err(error) => complain(&error),
         },
-        Invocation::Serve(flags) => match serve::<P>(flags) {
-            Ok(()) => 0,
-            Err(error) => complain(&error),
+        Invocation::Serve(flags) => match P::print(&flags.own) {
+            Some(print) => match configuration::<P>(&flags) {
+                Ok(config) => say(&print(&config), 0),
+                Err(error) => complain(&error.into()),
+            },
+            None => match serve::<P>(flags) {
+                Ok(()) => 0,
+                Err(error) => complain(&error),
+            },
         },
         Invocation::Healthcheck(flags) => match healthcheck(&flags) {
             Ok(()) => say("healthy", 0),
@@ -51,9 +58,8 @@ fn run<P: Program>(arguments: Vec<OsString>) -> u8 {
 
 /// Reads everything that a start would read, and opens nothing.
 fn check<P: Program>(flags: &Flags<P::Flags>) -> Result<(), StartError> {
-    let document = flags.common.config_file.as_deref().map(Document::read).transpose()?;
-    let configured = P::configure(&flags.own, document.as_ref()).map(drop);
-    let access = Access::load(flags.common.web_config_file.as_deref()).map(drop);
+    let configured = configuration::<P>(flags).map(drop);
+    let access = run::access::<P>(&flags.common).map(drop);
     match (configured, access) {
         (Err(error), Err(more)) => Err(error.merge(more).into()),
         (Err(error), Ok(())) | (Ok(()), Err(error)) => Err(error.into()),
@@ -61,8 +67,14 @@ fn check<P: Program>(flags: &Flags<P::Flags>) -> Result<(), StartError> {
     }
 }
 
+fn configuration<P: Program>(flags: &Flags<P::Flags>) -> Result<P::Config, ConfigError> {
+    let document = flags.common.config_file.as_deref().map(Document::read).transpose()?;
+    P::configure(&flags.own, document.as_ref())
+}
+
 fn serve<P: Program>(flags: Flags<P::Flags>) -> Result<(), StartError> {
     log::init(&flags.common.log_level, flags.common.log_format);
+    allow_open_files();
     let runtime = runtime(P::ABOUT.threads)?;
     let served = runtime.block_on(async {
         // before the ports are bound: whoever sees the port may already send a signal
@@ -94,17 +106,41 @@ fn serve<P: Program>(flags: Flags<P::Flags>) -> Result<(), StartError> {
     served
 }
 
+/// Raises the soft limit of open files to the hard one, as Go's runtime does. The usual 1,024 is less than a program
+/// with 500 targets needs: each has a connection to it, and Prometheus holds one to us.
+fn allow_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(failure) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        warn!(%failure, "the limit of open files stays as it is");
+    }
+}
+
 fn healthcheck<F>(flags: &Flags<F>) -> Result<(), StartError> {
-    let transport =
-        if flags.common.web_config_file.is_some() { Transport::PerhapsTls } else { Transport::Plain };
+    let perhaps_tls = flags.common.web_config_file.is_some() || flags.common.guard.given().is_some();
+    let transport = if perhaps_tls { Transport::PerhapsTls } else { Transport::Plain };
     let address = flags.common.listen_addresses.first().map_or("", String::as_str);
     runtime(1)?.block_on(web::healthcheck(address, transport)).map_err(StartError::new)
 }
 
 fn runtime(threads: usize) -> Result<Runtime, StartError> {
-    let mut builder = if threads > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
-    let runtime = builder.worker_threads(threads.max(1)).enable_all().build();
+    let runtime = builder(threads)?.enable_all().build();
     runtime.map_err(|error| StartError::new(format!("cannot start the runtime: {error}")))
+}
+
+#[cfg(feature = "threads")]
+#[expect(clippy::unnecessary_wraps, reason = "without the feature it can fail")]
+fn builder(threads: usize) -> Result<Builder, StartError> {
+    let mut builder = if threads > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    builder.worker_threads(threads.max(1));
+    Ok(builder)
+}
+
+#[cfg(not(feature = "threads"))]
+fn builder(threads: usize) -> Result<Builder, StartError> {
+    if threads > 1 {
+        return Err(StartError::new("built without toolkit's feature `threads`"));
+    }
+    Ok(Builder::new_current_thread())
 }
 
 fn say(line: &str, code: u8) -> u8 {

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use clap::ArgMatches;
 
+use crate::cli::CommonFlags;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Document};
 use crate::expo::Page;
@@ -58,11 +59,23 @@ pub trait Program: Send + Sync + Sized + 'static {
     /// What it says of itself.
     const ABOUT: About;
 
+    /// Collections at the same time, unless the flag says otherwise; the number of Prometheus' exporter toolkit. A
+    /// program whose collections do nothing but wait for a target, perhaps a dead one, needs more than it has targets.
+    const MAX_REQUESTS: usize = 40;
+
+    /// Where the program it replaces answers health checks, and its words; asked without a password, as `/-/healthy`.
+    const PEER_HEALTH: Option<(&'static str, &'static str)> = None;
+
     /// Its own flags, beside the common ones.
     type Flags: clap::Args + Clone + Send + Sync + 'static;
 
     /// Flags and file, parsed into meaning.
     type Config: Send + 'static;
+
+    /// Brings the common flags into line with a peer's own flags for the same thing, so that there is one way inside.
+    fn adopt(own: &Self::Flags, common: &mut CommonFlags) {
+        let _ = (own, common);
+    }
 
     /// Turns flags and file into a configuration. Pure but for reading files that are named there; used at start,
     /// by `--config.check` and by every reload.
@@ -70,6 +83,12 @@ pub trait Program: Send + Sync + Sized + 'static {
     /// # Errors
     /// Every problem there is, at once.
     fn configure(flags: &Self::Flags, document: Option<&Document>) -> Result<Self::Config, ConfigError>;
+
+    /// What to print of the configuration instead of serving, when a flag asks for that.
+    fn print(flags: &Self::Flags) -> Option<fn(&Self::Config) -> String> {
+        let _ = flags;
+        None
+    }
 
     /// Opens what the program needs. It may not wait for a target.
     fn start(config: Self::Config, context: Context)

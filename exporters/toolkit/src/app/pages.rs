@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use futures_util::stream;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
@@ -78,6 +78,10 @@ impl<P: Program> Pages<P> {
         if let Some(path) = P::ABOUT.probe_path.filter(|path| *path != flags.telemetry_path) {
             scrapes = scrapes.route(path, get(Self::probe));
         }
+        let health: Router = match P::PEER_HEALTH {
+            Some((path, words)) => Router::new().route(path, any(move || async move { words })),
+            None => Router::new(),
+        };
         Router::new()
             .route("/", get(|State(pages): State<Arc<Self>>| async move { pages.landing() }))
             .route("/-/healthy", get(|| async { "healthy\n" }))
@@ -85,6 +89,7 @@ impl<P: Program> Pages<P> {
             .route("/-/reload", post(Self::reload))
             .merge(scrapes)
             .with_state(pages)
+            .merge(health)
             .merge(own)
             .fallback(web::not_found)
     }

@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 use super::pages::Pages;
 use super::reload::Reloader;
 use super::{Context, Program, StartError};
-use crate::cli::{self, Flags, Invocation};
+use crate::cli::{self, CommonFlags, Flags, Invocation};
 use crate::clock::Clock;
-use crate::config::Document;
+use crate::config::{ConfigError, Document};
 use crate::selfmon::SelfMetrics;
 use crate::web::{Access, Listener};
 
@@ -43,8 +43,9 @@ impl<P: Program> App<P> {
         let common = &flags.common;
         let document = common.config_file.as_deref().map(Document::read).transpose()?;
         let config = P::configure(&flags.own, document.as_ref())?;
-        let access = Arc::new(Access::load(common.web_config_file.as_deref())?);
+        let access = Arc::new(access::<P>(common)?);
         let listener = Listener::bind(&common.listen_addresses).await.map_err(StartError::new)?;
+        let listener = listener.for_requests(common.max_requests);
         let clock = Clock::system();
         let about = P::ABOUT;
         let metrics = SelfMetrics::new(about.name, about.version, clock.clone()).map_err(StartError::new)?;
@@ -101,6 +102,12 @@ impl<P: Program> App<P> {
         }));
         Ok(Running { program, address, stop, served })
     }
+}
+
+/// Who may come in, by the web config file or by the program's own flags.
+pub(super) fn access<P: Program>(common: &CommonFlags) -> Result<Access, ConfigError> {
+    let access = Access::load_or_guard(common.web_config_file.as_deref(), &common.guard)?;
+    Ok(access.open_also(P::PEER_HEALTH.map(|(path, _)| path)))
 }
 
 impl<P: Program> Running<P> {

@@ -9,7 +9,7 @@
 //! - A new file must never turn off TLS, passwords, or the check of client certificates: that takes a restart.
 //! - A connection keeps the certificate it began with; requests on it follow the newest users and headers.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -22,12 +22,15 @@ use tokio::time::Instant;
 
 use super::basic_auth::{Turn, Verdict};
 use super::files::Files;
-use super::settings::{self, Reading, Settings};
+use super::guard::Guard;
+use super::settings::{self, Origin, Reading, Settings};
 use crate::config::ConfigError;
 
 /// The access rules of a program's listeners.
 pub struct Access {
-    file: Option<PathBuf>,
+    origin: Origin,
+    /// Paths that need no password.
+    open: Vec<&'static str>,
     current: watch::Sender<Arc<Settings>>,
     state: watch::Sender<ReloadState>,
     /// Whoever holds it is looking at the files.
@@ -56,11 +59,34 @@ struct Watched {
 impl Access {
     /// Reads the web config file; without one, everybody may come in over plain HTTP.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let Reading { files, settings } = path.map_or_else(Reading::open, settings::read);
+        Self::read(path.map_or(Origin::Open, |path| Origin::File(path.to_owned())))
+    }
+
+    /// Reads the web config file, or the files that a program's own flags name instead.
+    pub fn load_or_guard(path: Option<&Path>, guard: &Guard) -> Result<Self, ConfigError> {
+        match guard.given() {
+            None => Self::load(path),
+            Some(flag) if path.is_some() => {
+                Err(ConfigError::flag(flag, "cannot be used beside --web.config.file, which says the same"))
+            }
+            Some(_) => Self::read(Origin::Guard(guard.clone())),
+        }
+    }
+
+    /// Lets this path be asked without a password too.
+    #[must_use]
+    pub fn open_also(mut self, path: Option<&'static str>) -> Self {
+        self.open.extend(path);
+        self
+    }
+
+    fn read(origin: Origin) -> Result<Self, ConfigError> {
+        let Reading { files, settings } = settings::read(&origin);
         let state =
             ReloadState { successful: true, last_success: SystemTime::now(), failures: 0, error: None };
         Ok(Self {
-            file: path.map(Path::to_path_buf),
+            origin,
+            open: OPEN_PATHS.to_vec(),
             current: watch::Sender::new(Arc::new(settings?)),
             state: watch::Sender::new(state),
             watched: Mutex::new(Watched { files: Arc::new(files), looked: Instant::now() }),
@@ -80,21 +106,22 @@ impl Access {
 
     /// Reads the file now, for SIGHUP and `POST /-/reload`.
     pub async fn reload(&self) -> Result<(), ConfigError> {
-        let Some(file) = &self.file else {
+        if matches!(self.origin, Origin::Open) {
             return Ok(());
-        };
+        }
         let mut watched = self.watched.lock().await;
-        self.follow(file, &mut watched, true).await;
+        self.follow(&mut watched, true).await;
         let state = self.state.borrow();
         state.error.clone().map_or(Ok(()), Err)
     }
 
     /// What is in use now.
     pub(super) async fn settings(&self) -> Arc<Settings> {
-        if let (Some(file), Ok(mut watched)) = (&self.file, self.watched.try_lock())
+        if !matches!(self.origin, Origin::Open)
+            && let Ok(mut watched) = self.watched.try_lock()
             && watched.looked.elapsed() >= LOOK_INTERVAL
         {
-            self.follow(file, &mut watched, false).await;
+            self.follow(&mut watched, false).await;
         }
         Arc::clone(&self.current.borrow())
     }
@@ -103,7 +130,7 @@ impl Access {
     pub(super) async fn admit(&self, settings: &Settings, head: &Parts) -> Result<(), Response<Body>> {
         // A container's health check knows the hash of the password at best, and the answer tells no more than
         // the open port does. It must not go hungry when others use up the rate limit either.
-        if OPEN_PATHS.contains(&head.uri.path()) {
+        if self.open.contains(&head.uri.path()) {
             return Ok(());
         }
         if let Some(rate) = &settings.rate
@@ -121,12 +148,12 @@ impl Access {
         }
     }
 
-    async fn follow(&self, file: &Path, watched: &mut Watched, forced: bool) {
+    async fn follow(&self, watched: &mut Watched, forced: bool) {
         watched.looked = Instant::now();
         // The client may go away here: nothing has changed then, and the next request looks again.
         let seen = Arc::clone(&watched.files);
-        let path = file.to_path_buf();
-        let read = tokio::task::spawn_blocking(move || reread(&path, &seen, forced)).await;
+        let origin = self.origin.clone();
+        let read = tokio::task::spawn_blocking(move || reread(&origin, &seen, forced)).await;
         let Ok(Some(reread)) = read else {
             return;
         };
@@ -137,11 +164,11 @@ impl Access {
     }
 
     fn take_over(&self, settings: Result<Settings, ConfigError>) {
-        let file = self.file.as_deref().unwrap_or_else(|| Path::new(""));
+        let origin = &self.origin;
         let old = Arc::clone(&self.current.borrow());
         let settings = settings.and_then(|new| match new.may_replace(&old) {
             Ok(()) => Ok(new),
-            Err(reason) => Err(ConfigError::file(file, reason)),
+            Err(reason) => Err(ConfigError::file(origin.to_string(), reason)),
         });
         match settings {
             Ok(new) => {
@@ -151,13 +178,13 @@ impl Access {
                     state.last_success = SystemTime::now();
                     state.error = None;
                 });
-                tracing::info!(file = %file.display(), "web config file reloaded");
+                tracing::info!(%origin, "settings of the listener reloaded");
             }
             Err(error) => {
                 tracing::error!(
-                    file = %file.display(),
+                    %origin,
                     %error,
-                    "web config file not reloaded; the old configuration stays in use"
+                    "settings of the listener not reloaded; the old ones stay in use"
                 );
                 self.state.send_modify(|state| {
                     state.successful = false;
@@ -169,12 +196,6 @@ impl Access {
     }
 }
 
-impl Reading {
-    fn open() -> Self {
-        Self { files: Files::default(), settings: Ok(Settings::default()) }
-    }
-}
-
 struct Reread {
     files: Files,
     /// Absent when the content is the one that was seen before.
@@ -182,11 +203,11 @@ struct Reread {
 }
 
 /// Looks at the files and reads them if they may have changed. Blocks on the disk.
-fn reread(file: &Path, seen: &Files, forced: bool) -> Option<Reread> {
+fn reread(origin: &Origin, seen: &Files, forced: bool) -> Option<Reread> {
     if !forced && !seen.may_have_changed() {
         return None;
     }
-    let Reading { files, settings } = settings::read(file);
+    let Reading { files, settings } = settings::read(origin);
     let changed = forced || !files.same_content(seen);
     Some(Reread { files, changed: changed.then_some(settings) })
 }
@@ -213,7 +234,7 @@ pub(super) fn text(status: StatusCode, body: &'static str) -> Response<Body> {
     response
 }
 
-/// Paths that need no password.
+/// Paths that need no password in any program.
 const OPEN_PATHS: [&str; 2] = ["/-/healthy", "/-/ready"];
 
 /// Between two looks at the files: soon enough for a rotated certificate, rare enough to cost nothing.

@@ -33,6 +33,7 @@ pub(super) struct Users {
 /// One user and the bcrypt hash of the password.
 pub(super) struct User {
     name: String,
+    /// That of nothing for a user whose password is known as it is: such a login counts as verified from the start.
     hash: Zeroizing<String>,
     cost: u32,
 }
@@ -55,28 +56,31 @@ pub(super) struct Turn {
 impl Users {
     pub(super) fn new(users: Vec<User>) -> Self {
         let cost = users.iter().map(|user| user.cost).max().unwrap_or(bcrypt::DEFAULT_COST);
-        let decoy = Zeroizing::new(format!("$2b${cost:02}${:.<53}", ""));
+        let decoy = hash_of_nothing(cost);
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok();
         Self { known: users, decoy, verified: Mutex::default(), key }
+    }
+
+    /// One user whose password is known as it is. It needs no slow hash, for it lies beside it in memory.
+    pub(super) fn with_password(name: &str, password: &str) -> Result<Self, &'static str> {
+        let cost = CHEAPEST;
+        let user = User { name: checked_name(name)?, hash: hash_of_nothing(cost), cost };
+        let users = Self::new(vec![user]);
+        users.remember(users.tag(name, password.as_bytes()));
+        Ok(users)
+    }
+
+    /// One user and the bcrypt hash of the password.
+    pub(super) fn with_hash(name: &str, hash: &str) -> Result<User, &'static str> {
+        let (name, hash) = (checked_name(name)?, Zeroizing::new(hash.to_owned()));
+        let cost = hash.parse::<HashParts>().map_err(|_| NO_HASH)?.get_cost();
+        if bcrypt_readable(&hash) { Ok(User { name, hash, cost }) } else { Err(NO_HASH) }
     }
 
     /// One entry of `basic_auth_users`.
     pub(super) fn decode_one(name: &str, item: &Item<'_>) -> Option<User> {
         let hash = Zeroizing::new(item.string()?);
-        if name.contains(':') {
-            item.problem("a user name cannot contain `:`, it ends the name in HTTP basic authentication");
-            return None;
-        }
-        let Ok(parts) = hash.parse::<HashParts>() else {
-            item.problem(NO_HASH);
-            return None;
-        };
-        let cost = parts.get_cost();
-        let readable = bcrypt_readable(&hash);
-        if !readable {
-            item.problem(NO_HASH);
-        }
-        readable.then(|| User { name: name.to_owned(), hash, cost })
+        Self::with_hash(name, &hash).map_err(|problem| item.problem(problem)).ok()
     }
 
     /// Checks an `Authorization` header.
@@ -161,6 +165,19 @@ fn credentials(header: &HeaderValue) -> Option<(Zeroizing<String>, Zeroizing<Vec
     Some((Zeroizing::new(name), Zeroizing::new(password.get(1..)?.to_vec())))
 }
 
+/// A name that can come in an `Authorization` header.
+fn checked_name(name: &str) -> Result<String, &'static str> {
+    if name.contains(':') {
+        return Err("a user name cannot contain `:`, it ends the name in HTTP basic authentication");
+    }
+    Ok(name.to_owned())
+}
+
+/// What no password has as its hash, and costs as much to compare with as a real one.
+fn hash_of_nothing(cost: u32) -> Zeroizing<String> {
+    Zeroizing::new(format!("$2b${cost:02}${:.<53}", ""))
+}
+
 /// Whether bcrypt can compare with it: its parser looks at the shape only.
 fn bcrypt_readable(hash: &str) -> bool {
     let digits = hash.rsplit('$').next().unwrap_or_default();
@@ -171,6 +188,9 @@ fn bcrypt_readable(hash: &str) -> bool {
 /// It stands where a plain password stands, so it must not repeat the value.
 const NO_HASH: &str =
     "the password must be a bcrypt hash (hint: make one with: htpasswd -nBC 10 \"\" | tr -d ':\\n')";
+
+/// bcrypt's lowest cost.
+const CHEAPEST: u32 = 4;
 
 /// Characters of salt and digest after the last `$`.
 const HASH_DIGITS: usize = 53;
@@ -235,6 +255,22 @@ mod tests {
         check("ali:open sesame!", Verdict::Busy).await;
         check("baba:open sesame", Verdict::Busy).await;
         assert_eq!(users.check(None, &turn).await, Verdict::Refused);
+    }
+
+    #[tokio::test]
+    async fn a_password_known_as_it_is_needs_no_hash() {
+        let long = "x".repeat(100);
+        let (users, turn) = (Arc::new(Users::with_password("ali", &long).unwrap()), Turn::default());
+        for (text, expected) in [
+            (format!("ali:{long}"), Verdict::Admitted),
+            // bcrypt looks at the first 72 bytes only; this must not
+            (format!("ali:{}", &long[..72]), Verdict::Refused),
+            ("ali:".to_owned(), Verdict::Refused),
+            (format!("baba:{long}"), Verdict::Refused),
+        ] {
+            assert_eq!(users.check(Some(&login(&text)), &turn).await, expected, "{text}");
+        }
+        assert!(Users::with_password("a:b", "x").is_err());
     }
 
     #[tokio::test]

@@ -82,6 +82,13 @@ impl Listener {
         Ok(Self { sockets, limits: Limits::default() })
     }
 
+    /// Has room for the connections of twice as many requests as are collected at once: a pair of Prometheis.
+    #[must_use]
+    pub fn for_requests(mut self, requests: usize) -> Self {
+        self.limits.connections = self.limits.connections.max(requests.saturating_mul(2).min(MAX_PLACES));
+        self
+    }
+
     /// The bound addresses with their real ports, in the order given.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.sockets.iter().map(|(_, address)| *address).collect()
@@ -222,3 +229,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
 /// The longest one: a scrape that waits for it still comes through.
 const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Connections, however many requests are allowed at once: some 300 MiB.
+const MAX_PLACES: usize = 10_000;

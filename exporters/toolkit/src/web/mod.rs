@@ -9,6 +9,7 @@
 //! | `listener`, `connection`, `pace` | sockets, HTTP/1 and HTTP/2, every time limit of a connection |
 //! | `access`, `settings`, `files` | the web config file: parse, re-read when it changes, swap |
 //! | `tls`, `tls_settings`, `tls_names`, `client_cert` | its `tls_server_config` on rustls |
+//! | `guard` | the same from a program's own flags, where its peer has such |
 //! | `basic_auth`, `rate_limit` | its `basic_auth_users` and `rate_limit` |
 //! | `landing`, `request`, `healthcheck` | the `/` page, request ids, the probe of oneself |
 //!
@@ -24,6 +25,7 @@ mod basic_auth;
 mod client_cert;
 mod connection;
 mod files;
+mod guard;
 mod healthcheck;
 mod landing;
 mod listener;
@@ -38,6 +40,7 @@ mod tls_settings;
 pub use access::{Access, ReloadState};
 pub use address::InvalidAddress;
 pub use connection::Peer;
+pub use guard::{Given, Guard};
 pub use healthcheck::{Transport, healthcheck};
 pub use landing::{Landing, Link, ProbeForm, ProbeParameter, Section, not_found, page, render};
 pub use listener::{BindError, Listener};

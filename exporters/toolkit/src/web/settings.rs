@@ -1,5 +1,6 @@
 //! The web config file, parsed: the same keys as Prometheus' exporter toolkit reads, and no others.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,6 +10,7 @@ use secrecy::zeroize::Zeroizing;
 
 use super::basic_auth::Users;
 use super::files::Files;
+use super::guard::Guard;
 use super::rate_limit::RateLimit;
 use super::tls::Tls;
 use super::tls_settings;
@@ -30,8 +32,37 @@ pub(super) struct Reading {
     pub(super) settings: Result<Settings, ConfigError>,
 }
 
-/// Reads the file. Blocks on the disk.
-pub(super) fn read(path: &Path) -> Reading {
+/// Where the settings come from.
+#[derive(Clone, Debug)]
+pub(super) enum Origin {
+    /// Nowhere: everybody may come in over plain HTTP.
+    Open,
+    /// The web config file.
+    File(PathBuf),
+    /// The program's own flags.
+    Guard(Guard),
+}
+
+/// Reads the settings anew. Blocks on the disk.
+pub(super) fn read(origin: &Origin) -> Reading {
+    match origin {
+        Origin::Open => Reading { files: Files::default(), settings: Ok(Settings::default()) },
+        Origin::File(path) => read_file(path),
+        Origin::Guard(guard) => guard.read(),
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open => formatter.write_str("none"),
+            Self::File(path) => path.display().fmt(formatter),
+            Self::Guard(_) => formatter.write_str("the flags"),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Reading {
     let mut files = Files::default();
     let settings = document(path, &mut files).and_then(|document| {
         let mut source = Source { folder: document.folder().to_owned(), files: &mut files };

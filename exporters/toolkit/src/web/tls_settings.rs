@@ -167,32 +167,34 @@ fn known<T>(
 }
 
 fn certificates(tls: &Fields<'_>, pem: &Pem) -> Option<Vec<CertificateDer<'static>>> {
-    if !pem.readable {
-        return None;
-    }
-    let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem.bytes).collect();
-    let problem = match parsed {
-        Ok(chain) if chain.is_empty() => "no certificate found in PEM form",
-        Ok(chain) => return Some(chain),
-        Err(_) => "the PEM text is damaged",
-    };
-    tls.problem(pem.key, problem);
-    None
+    let parsed = pem.readable.then(|| parse_certificates(&pem.bytes))?;
+    parsed.map_err(|problem| tls.problem(pem.key, problem)).ok()
 }
 
 fn private_key(tls: &Fields<'_>, pem: &Pem) -> Option<PrivateKeyDer<'static>> {
-    if !pem.readable {
-        return None;
+    let parsed = pem.readable.then(|| parse_key(&pem.bytes))?;
+    parsed.map_err(|problem| tls.problem(pem.key, problem)).ok()
+}
+
+/// The certificates of a PEM text, of which there must be one.
+pub(super) fn parse_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
+    let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match parsed {
+        Ok(chain) if chain.is_empty() => Err("no certificate found in PEM form"),
+        Ok(chain) => Ok(chain),
+        Err(_) => Err("the PEM text is damaged"),
     }
-    let encrypted = memchr::memmem::find(&pem.bytes, b"ENCRYPTED").is_some();
-    let problem = match PrivateKeyDer::from_pem_slice(&pem.bytes) {
-        Ok(key) if !encrypted => return Some(key),
-        _ if encrypted => "the private key is encrypted (hint: remove its password with `openssl pkey`)",
-        Err(rustls::pki_types::pem::Error::NoItemsFound) => "no private key found in PEM form",
-        _ => "the PEM text is damaged",
-    };
-    tls.problem(pem.key, problem);
-    None
+}
+
+/// The private key of a PEM text.
+pub(super) fn parse_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, &'static str> {
+    let encrypted = memchr::memmem::find(pem, b"ENCRYPTED").is_some();
+    match PrivateKeyDer::from_pem_slice(pem) {
+        Ok(key) if !encrypted => Ok(key),
+        _ if encrypted => Err("the private key is encrypted (hint: remove its password with `openssl pkey`)"),
+        Err(rustls::pki_types::pem::Error::NoItemsFound) => Err("no private key found in PEM form"),
+        _ => Err("the PEM text is damaged"),
+    }
 }
 
 const CERT: PemNames = PemNames { inline: "cert", file: "cert_file" };

@@ -7,8 +7,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::release::{Release, other_user, run};
+use super::release::{Release, other_user};
 use super::{PASSWORD, Postgres, START_BOUND, USER, USUAL};
+use crate::cache::run;
 use crate::process::{self, Folder, Launch, Server};
 use crate::tls::{Authority, LOOPBACK};
 

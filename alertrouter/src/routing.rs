@@ -1,11 +1,12 @@
 //! A configuration at work: the route tree, and targets that are ready to be sent to. Swapped whole on reload.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, Delivery};
 use crate::decide::Policy;
+use crate::inhibit::InhibitRule;
 use crate::labels::Labels;
 use crate::notify::pace::Paces;
 use crate::notify::{Target, edits};
@@ -18,10 +19,13 @@ use crate::store::{Limits, Routed, TargetPolicy};
 pub struct Routing {
     /// Who gets what.
     pub route: Route,
-    /// How long a delivery is tried.
-    pub give_up_after: Duration,
+    /// How long a delivery is tried, and who is told when it is late.
+    pub delivery: Delivery,
+    /// Which alerts say nothing new while others fire.
+    pub inhibit_rules: Vec<InhibitRule>,
     /// What the store keeps.
     pub limits: Limits,
+    failover: BTreeMap<Arc<str>, Arc<str>>,
     policies: HashMap<Arc<str>, Arc<[TargetPolicy]>>,
     targets: HashMap<Arc<str>, Arc<Target>>,
 }
@@ -50,13 +54,28 @@ impl Routing {
                 targets.insert(id, Arc::new(target));
             }
         }
-        let Config { route, give_up_after, limits, .. } = config;
-        Ok(Self { route, give_up_after, limits, policies, targets })
+        let Config { route, delivery, inhibit_rules, failover, limits, .. } = config;
+        Ok(Self { route, delivery, inhibit_rules, limits, failover, policies, targets })
     }
 
     /// The target with this name, if the configuration (still) has it.
     pub fn target(&self, id: &str) -> Option<Arc<Target>> {
         self.targets.get(id).cloned()
+    }
+
+    /// The targets of a receiver; none when it drops its alerts, or is not known.
+    pub fn receiver(&self, name: &str) -> &[TargetPolicy] {
+        self.policies.get(name).map(|targets| &**targets).unwrap_or_default()
+    }
+
+    /// The targets that are told instead of those of this receiver, when these cannot be reached.
+    pub fn failover(&self, receiver: &str) -> &[TargetPolicy] {
+        self.failover.get(receiver).map(|other| self.receiver(other)).unwrap_or_default()
+    }
+
+    /// The targets that are told when something is late or given up, and of payloads that cannot be read.
+    pub fn fallback(&self) -> &[TargetPolicy] {
+        self.delivery.fallback_receiver.as_ref().map(|name| self.receiver(name)).unwrap_or_default()
     }
 
     /// Receivers and their targets, for people.

@@ -5,15 +5,11 @@
 use std::collections::BTreeMap;
 
 use postgres_exporter::collector::{Reading, built_in};
-use redis_exporter::collectors::PARTS;
-use redis_exporter::{page, program};
 use toolkit::expo::{Desc, Kind};
-use toolkit::scrape;
 
 /// All metrics of redis-exporter, one row each.
 pub(crate) fn redis() -> String {
-    let parts = PARTS.iter().flat_map(|part| (part.metrics)());
-    table("redis", parts.chain(page::METRICS).chain(program::METRICS).chain(scrape::COLLECTOR_METRICS))
+    table("redis", redis_exporter::metrics().into_iter())
 }
 
 /// The metrics of Postgres' collectors, one row each.

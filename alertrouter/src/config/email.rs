@@ -1,13 +1,14 @@
 //! `email_configs`: who gets mail, from whom, through which server.
 
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use lettre::message::Mailbox;
 use toolkit::config::{Fields, Item, SecretSource};
 
-use super::global::{Global, secret};
-use super::{not_yet, plain};
+use super::global::{Global, secret, smarthost};
+use super::lints::{Lints, is_default};
+use super::tls::{self, Connection, TlsSettings};
+use super::{http, plain};
 
 /// One e-mail target.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,17 +35,6 @@ pub struct EmailSettings {
     pub tls: TlsSettings,
     /// More headers.
     pub headers: Vec<(String, String)>,
-}
-
-/// Whom a TLS connection trusts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TlsSettings {
-    /// Certificates to trust instead of the machine's.
-    pub ca_file: Option<PathBuf>,
-    /// The name in the server's certificate when it is not the host's.
-    pub server_name: Option<String>,
-    /// Trust anybody.
-    pub insecure_skip_verify: bool,
 }
 
 /// `host:port`
@@ -78,35 +68,31 @@ impl FromStr for HostPort {
 /// The port for TLS from the first byte (RFC 8314).
 const SUBMISSIONS: u16 = 465;
 
-pub(super) fn decode(item: &Item<'_>, global: &Global) -> Option<(bool, EmailSettings)> {
+pub(super) fn decode(item: &Item<'_>, global: &Global, lints: &mut Lints) -> Option<(bool, EmailSettings)> {
     let mut fields = item.fields()?;
-    for key in NOT_YET {
-        not_yet(&mut fields, key);
-    }
     let send_resolved = fields.bool("send_resolved").unwrap_or(false);
+    for key in ["html", "text"] {
+        lints.built_in(&mut fields, key);
+    }
     let to = recipients(&mut fields);
-    let smarthost = fields.parsed("smarthost", HostPort::from_str).or_else(|| global.smtp_smarthost.clone());
+    let smarthost = smarthost(&mut fields, "smarthost").or_else(|| global.smtp_smarthost.clone());
     let from = plain(&mut fields, "from").or_else(|| global.smtp_from.clone());
     let hello = plain(&mut fields, "hello").unwrap_or_else(|| global.smtp_hello.clone());
-    let username = plain(&mut fields, "auth_username").or_else(|| global.smtp_auth_username.clone());
-    let password = secret(&mut fields, "auth_password").or_else(|| global.smtp_auth_password.clone());
+    let (username, password) = login(&mut fields, global, lints);
     let require_tls = fields.bool("require_tls").unwrap_or(global.smtp_require_tls);
     let implicit_tls = fields.bool("force_implicit_tls").or(global.smtp_implicit_tls);
     let tls = if fields.has("tls_config") {
-        decode_tls(fields.fields("tls_config"))
+        tls::decode(fields.fields("tls_config"), Connection::Smtp)
     } else {
         global.smtp_tls.clone()
     };
-    let headers = headers(&mut fields);
-    if username.is_some() != password.is_some() {
-        let position = fields.position();
-        fields.problem_at(position, "auth_username and auth_password are needed together");
-    }
+    let headers = headers(&mut fields, lints);
+    threading(&mut fields, lints);
     let at = fields.position();
-    if smarthost.is_none() && !fields.has("smarthost") {
+    if smarthost.is_none() && fields.string("smarthost").is_none_or(|text| text.is_empty()) {
         fields.problem_at(at, "no global SMTP smarthost set");
     }
-    if from.is_none() && !fields.has("from") {
+    if from.is_none() && fields.string("from").is_none_or(|text| text.is_empty()) {
         fields.problem_at(at, "no global SMTP from set");
     }
     let from = check_address(&fields, "from", &from?)?;
@@ -130,6 +116,67 @@ pub(super) fn decode(item: &Item<'_>, global: &Global) -> Option<(bool, EmailSet
     ))
 }
 
+/// Who we are to the server.
+fn login(
+    fields: &mut Fields<'_>,
+    global: &Global,
+    lints: &mut Lints,
+) -> (Option<String>, Option<SecretSource>) {
+    let at = fields.position();
+    let username = plain(fields, "auth_username").or_else(|| global.smtp_auth_username.clone());
+    let password = secret(fields, "auth_password").or_else(|| global.smtp_auth_password.clone());
+    let cram = secret(fields, "auth_secret").or_else(|| global.smtp_auth_secret.clone());
+    let identity = plain(fields, "auth_identity").or_else(|| global.smtp_auth_identity.clone());
+    match (&username, &password, &cram) {
+        (Some(_), None, Some(_)) => {
+            let words = "auth_secret is for CRAM-MD5, which is not supported; hint: set auth_password";
+            fields.problem_at(at, words);
+        }
+        (Some(_), None, None) => fields.problem_at(at, "auth_username needs auth_password"),
+        (Some(_), Some(_), Some(_)) => {
+            lints.add(at, "auth_secret is not used: auth_password is");
+        }
+        (None, Some(_), _) => lints.add(at, "auth_password is not used without auth_username"),
+        (None, None, _) | (Some(_), Some(_), None) => {}
+    }
+    if let Some(identity) = identity.filter(|identity| username.as_ref() != Some(identity)) {
+        let words = format!("auth_identity {identity:?} differs from auth_username, which is not supported");
+        fields.problem_at(at, words);
+    }
+    let password = password.filter(|_| username.is_some());
+    (username, password)
+}
+
+/// Mails of one group are always one thread here, for as long as the group fires.
+fn threading(fields: &mut Fields<'_>, lints: &mut Lints) {
+    let custom: Vec<String> = fields.string_map("headers").into_iter().map(|(name, _)| name).collect();
+    let position = fields.position_of("threading");
+    let Some(mut threading) = fields.fields("threading") else { return };
+    let enabled = threading.bool("enabled").unwrap_or(false);
+    let by_date = threading.string("thread_by_date").unwrap_or_default();
+    if !enabled {
+        return;
+    }
+    for header in ["References", "In-Reply-To"] {
+        if custom.iter().any(|name| name.eq_ignore_ascii_case(header)) {
+            let words =
+                format!("conflicting configuration: threading.enabled conflicts with custom {header} header");
+            threading.problem_at(position, words);
+        }
+    }
+    match by_date.as_str() {
+        "none" => {}
+        "daily" => lints.add(
+            threading.position_of("thread_by_date"),
+            "thread_by_date is not done: a thread ends when its group is resolved",
+        ),
+        _ => {
+            let words = "threading.thread_by_date must be either 'none' or 'daily'";
+            threading.problem("thread_by_date", words);
+        }
+    }
+}
+
 /// Checks an address; the problem stands at the key.
 pub(super) fn check_address(fields: &Fields<'_>, key: &str, text: &str) -> Option<Mailbox> {
     let mailbox = text.parse().ok();
@@ -139,32 +186,9 @@ pub(super) fn check_address(fields: &Fields<'_>, key: &str, text: &str) -> Optio
     mailbox
 }
 
-pub(super) fn decode_tls(fields: Option<Fields<'_>>) -> TlsSettings {
-    let Some(mut fields) = fields else { return TlsSettings::default() };
-    for key in [
-        "ca",
-        "ca_ref",
-        "cert",
-        "cert_file",
-        "cert_ref",
-        "key",
-        "key_file",
-        "key_ref",
-        "min_version",
-        "max_version",
-    ] {
-        not_yet(&mut fields, key);
-    }
-    TlsSettings {
-        ca_file: fields.path("ca_file"),
-        server_name: fields.string("server_name"),
-        insecure_skip_verify: fields.bool("insecure_skip_verify").unwrap_or(false),
-    }
-}
-
 fn recipients(fields: &mut Fields<'_>) -> Vec<Mailbox> {
-    if !fields.require("to") {
-        fields.ignore("to");
+    if fields.string("to").is_none_or(|text| text.is_empty()) {
+        fields.problem_at(fields.position(), "missing to address in email config");
         return Vec::new();
     }
     let Some(list) = plain(fields, "to") else { return Vec::new() };
@@ -175,31 +199,46 @@ fn recipients(fields: &mut Fields<'_>) -> Vec<Mailbox> {
     mailboxes.into_iter().flatten().collect()
 }
 
-fn headers(fields: &mut Fields<'_>) -> Vec<(String, String)> {
-    let position = fields.position_of("headers");
-    let headers = fields.string_map("headers");
-    for (at, (name, value)) in headers.iter().enumerate() {
+/// The headers that are added. Those that make a mail arrive and a thread hold are ours.
+fn headers(fields: &mut Fields<'_>, lints: &mut Lints) -> Vec<(String, String)> {
+    let mut headers: Vec<(String, String)> = Vec::new();
+    let mut seen: Vec<String> = Vec::new();
+    let mut ours = Vec::new();
+    drop(fields.map("headers", |name, item| {
+        let value = item.string()?;
         let same = |other: &str| other.eq_ignore_ascii_case(name);
-        let problem = if !is_header_name(name) {
-            format!("{name:?} is not the name of a header")
-        } else if headers.iter().take(at).any(|(other, _)| same(other)) {
-            format!("duplicate header {name:?} in email config")
-        } else if OURS.iter().any(|ours| same(ours)) {
-            format!("header {name:?} is set by alertrouter itself")
+        if !http::is_header_name(name) {
+            item.problem(format!("{name:?} is not the name of a header"));
+        } else if seen.iter().any(|other| same(other)) {
+            item.problem(format!("duplicate header {:?} in email config", canonical(name)));
+        } else if is_default(&value) {
+            // Alertmanager's own subject: the same as none
         } else if value.contains("{{") {
-            format!("header {name:?} holds a template: templates are not supported yet")
+            item.problem(format!("header {name:?} holds a template: templates are not supported yet"));
         } else if value.contains(['\r', '\n']) {
-            format!("header {name:?} holds a line break")
+            item.problem(format!("header {name:?} holds a line break"));
+        } else if OURS.iter().any(|ours| same(ours)) {
+            ours.push((item.position(), format!("header {name:?} is not sent: alertrouter sets it itself")));
         } else {
-            continue;
-        };
-        fields.problem_at(position, problem);
+            headers.push((name.to_owned(), value));
+        }
+        seen.push(name.to_owned());
+        Some(())
+    }));
+    for (position, words) in ours {
+        lints.add(position, words);
     }
     headers
 }
 
-fn is_header_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':')
+/// As Go writes the name of a header: `References`, `X-Mail`.
+fn canonical(name: &str) -> String {
+    let part = |part: &str| {
+        let mut letters = part.chars();
+        let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+        first.into_iter().chain(letters.map(|letter| letter.to_ascii_lowercase())).collect::<String>()
+    };
+    name.split('-').map(part).collect::<Vec<_>>().join("-")
 }
 
 /// Headers that make a mail arrive and threads hold together.
@@ -215,7 +254,3 @@ const OURS: &[&str] = &[
     "Content-Transfer-Encoding",
     "Auto-Submitted",
 ];
-
-/// Alertmanager's e-mail keys that are not built yet: our mail is built in.
-const NOT_YET: &[&str] =
-    &["html", "text", "threading", "auth_secret", "auth_secret_file", "auth_identity", "http_config"];

@@ -2,12 +2,16 @@
 
 use toolkit::config::{Fields, SecretSource};
 
-use super::email::{HostPort, TlsSettings, check_address, decode_tls};
-use super::{check_url, not_yet, plain};
+use super::email::{HostPort, check_address};
+use super::http::{self, HttpSettings};
+use super::lints::Lints;
+use super::tls::{self, Connection, TlsSettings};
+use super::{check_url, plain};
 
 /// Defaults for receivers.
 #[derive(Debug)]
 pub(super) struct Global {
+    pub(super) http: HttpSettings,
     pub(super) slack_api_url: Option<SecretSource>,
     pub(super) slack_app_token: Option<SecretSource>,
     pub(super) slack_app_url: Option<String>,
@@ -16,6 +20,8 @@ pub(super) struct Global {
     pub(super) smtp_hello: String,
     pub(super) smtp_auth_username: Option<String>,
     pub(super) smtp_auth_password: Option<SecretSource>,
+    pub(super) smtp_auth_secret: Option<SecretSource>,
+    pub(super) smtp_auth_identity: Option<String>,
     pub(super) smtp_require_tls: bool,
     pub(super) smtp_implicit_tls: Option<bool>,
     pub(super) smtp_tls: TlsSettings,
@@ -24,6 +30,7 @@ pub(super) struct Global {
 impl Default for Global {
     fn default() -> Self {
         Self {
+            http: HttpSettings::default(),
             slack_api_url: None,
             slack_app_token: None,
             slack_app_url: None,
@@ -32,6 +39,8 @@ impl Default for Global {
             smtp_hello: "localhost".to_owned(),
             smtp_auth_username: None,
             smtp_auth_password: None,
+            smtp_auth_secret: None,
+            smtp_auth_identity: None,
             smtp_require_tls: true,
             smtp_implicit_tls: None,
             smtp_tls: TlsSettings::default(),
@@ -40,33 +49,64 @@ impl Default for Global {
 }
 
 impl Global {
-    pub(super) fn decode(fields: Option<Fields<'_>>) -> Self {
+    pub(super) fn decode(fields: Option<Fields<'_>>, lints: &mut Lints) -> Self {
         let defaults = Self::default();
         let Some(mut fields) = fields else { return defaults };
         // the senders' business, and of no effect here: an alert ends when its sender says so
         let _sender_only = fields.duration("resolve_timeout");
-        for key in NOT_YET {
-            not_yet(&mut fields, key);
+        for key in OTHER_INTEGRATIONS {
+            // defaults for receivers that would be errors themselves
+            fields.ignore(key);
         }
-        Self {
+        let global = Self {
+            http: fields.fields("http_config").map_or(defaults.http, http::decode),
             slack_api_url: secret_url(&mut fields, "slack_api_url"),
             slack_app_token: secret(&mut fields, "slack_app_token"),
             slack_app_url: url(&mut fields, "slack_app_url"),
             smtp_from: from(&mut fields),
-            smtp_smarthost: fields.parsed("smtp_smarthost", str::parse),
+            smtp_smarthost: smarthost(&mut fields, "smtp_smarthost"),
             smtp_hello: plain(&mut fields, "smtp_hello").unwrap_or(defaults.smtp_hello),
             smtp_auth_username: plain(&mut fields, "smtp_auth_username"),
             smtp_auth_password: secret(&mut fields, "smtp_auth_password"),
+            smtp_auth_secret: secret(&mut fields, "smtp_auth_secret"),
+            smtp_auth_identity: plain(&mut fields, "smtp_auth_identity"),
             smtp_require_tls: fields.bool("smtp_require_tls").unwrap_or(true),
             smtp_implicit_tls: fields.bool("smtp_force_implicit_tls"),
-            smtp_tls: decode_tls(fields.fields("smtp_tls_config")),
+            smtp_tls: tls::decode(fields.fields("smtp_tls_config"), Connection::Smtp),
+        };
+        if global.two_ways_to_slack() {
+            let words = "at most one of slack_app_token/slack_app_token_file & slack_api_url/slack_api_url_file \
+                         must be configured";
+            fields.problem_at(fields.position(), words);
         }
+        if global.smtp_tls.insecure_skip_verify {
+            let position = fields.position_of("smtp_tls_config");
+            lints
+                .add(position, "insecure_skip_verify: anybody on the way can read the mail and its password");
+        }
+        global
+    }
+
+    /// A token beside an address is a mistake, unless the address is where the token is used: people wrote so before
+    /// there were tokens.
+    fn two_ways_to_slack(&self) -> bool {
+        let (Some(url), Some(_)) = (&self.slack_api_url, &self.slack_app_token) else { return false };
+        let app_url = self.slack_app_url.as_deref().unwrap_or(POST_MESSAGE);
+        !matches!(url, SecretSource::Inline(url) if url.expose() == app_url)
     }
 }
+
+/// Where Alertmanager posts with a bot's token.
+const POST_MESSAGE: &str = "https://slack.com/api/chat.postMessage";
 
 fn from(fields: &mut Fields<'_>) -> Option<String> {
     let from = plain(fields, "smtp_from")?;
     check_address(fields, "smtp_from", &from).map(|_mailbox| from)
+}
+
+pub(super) fn smarthost(fields: &mut Fields<'_>, key: &str) -> Option<HostPort> {
+    // an empty one is none, as in Alertmanager
+    fields.parsed(key, |text| if text.is_empty() { Ok(None) } else { text.parse().map(Some) }).flatten()
 }
 
 /// A secret in any of its forms, with Alertmanager's words when it is given twice.
@@ -86,6 +126,7 @@ pub(super) fn secret(fields: &mut Fields<'_>, key: &str) -> Option<SecretSource>
 pub(super) fn secret_url(fields: &mut Fields<'_>, key: &str) -> Option<SecretSource> {
     let source = secret(fields, key)?;
     if let SecretSource::Inline(text) = &source
+        && !text.expose().contains("{{")
         && let Err(message) = check_url(text.expose())
     {
         fields.problem(key, message);
@@ -102,12 +143,8 @@ pub(super) fn url(fields: &mut Fields<'_>, key: &str) -> Option<String> {
     Some(text)
 }
 
-/// Alertmanager's global keys that are not built yet.
-const NOT_YET: &[&str] = &[
-    "http_config",
-    "smtp_auth_secret",
-    "smtp_auth_secret_file",
-    "smtp_auth_identity",
+/// Alertmanager's defaults for integrations that we do not have.
+const OTHER_INTEGRATIONS: &[&str] = &[
     "jira_api_url",
     "pagerduty_url",
     "opsgenie_api_url",

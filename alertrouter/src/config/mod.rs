@@ -1,19 +1,27 @@
 //! The configuration: Alertmanager's own file format, with a few keys of ours beside.
 //!
 //! ```text
-//! global, receivers, route  →  a route tree with everything inherited, and targets that are ready to be built
-//! storage, delivery         →  ours
+//! global, receivers, route, time_intervals  →  a route tree with everything inherited, and targets ready to be built
+//! inhibit_rules                             →  rules
+//! storage, delivery                         →  ours
 //! ```
 //!
-//! Invariants: every problem of a file is named at once with its place; a key of Alertmanager's that is not built
-//! yet is an error that says so, never ignored; a field that holds a template is an error too; no message shows a
-//! secret.
+//! Invariants: every problem of a file is named at once with its place; a key of Alertmanager's that cannot be kept
+//! is an error or a lint, never ignored in silence; a field that holds a template is an error too; no message shows
+//! a secret.
 
+mod delivery;
 mod email;
 mod global;
+mod http;
+mod inhibit;
+mod intervals;
+mod lints;
 mod receivers;
 mod routes;
 mod slack;
+mod tls;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,11 +30,19 @@ use std::time::Duration;
 
 use toolkit::config::{ConfigError, Document, Fields, Item, Kind};
 
-pub use email::{EmailSettings, TlsSettings};
+pub use delivery::Delivery;
+pub use email::EmailSettings;
+pub use http::{Authorization, HttpSettings, Proxy};
+pub use lints::Lint;
 pub use slack::{SlackSettings, SlackWay};
+pub use tls::{ClientCertificate, TlsSettings};
+pub use webhook::WebhookSettings;
 
+use crate::inhibit::InhibitRule;
+use crate::matcher::ParserMode;
 use crate::route::Route;
 use crate::store::Limits;
+use lints::Lints;
 
 /// Everything the file says, checked.
 #[derive(Debug)]
@@ -35,12 +51,18 @@ pub struct Config {
     pub storage_path: PathBuf,
     /// What it keeps.
     pub limits: Limits,
-    /// How long a delivery is tried before it is given up.
-    pub give_up_after: Duration,
+    /// How long a delivery is tried, and who is told when it is late.
+    pub delivery: Delivery,
     /// Who gets what.
     pub route: Route,
     /// The receivers by name, each with its targets.
     pub receivers: BTreeMap<Arc<str>, Vec<TargetSettings>>,
+    /// For some receivers another that is told when the first cannot be reached.
+    pub failover: BTreeMap<Arc<str>, Arc<str>>,
+    /// Which alerts say nothing new while others fire.
+    pub inhibit_rules: Vec<InhibitRule>,
+    /// What is allowed and yet often a mistake.
+    pub lints: Vec<Lint>,
 }
 
 /// One integration of one receiver.
@@ -58,13 +80,12 @@ pub struct TargetSettings {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Integration {
     /// Slack.
-    Slack(SlackSettings),
+    Slack(Box<SlackSettings>),
     /// E-mail.
     Email(Box<EmailSettings>),
+    /// Alertmanager's payload, to another program.
+    Webhook(Box<WebhookSettings>),
 }
-
-/// How long a delivery is tried: over a night and the morning after.
-const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
 
 /// How long a group is remembered after all of it was resolved: its thread can go on so long.
 const RESOLVED: Duration = Duration::from_hours(14 * 24);
@@ -77,58 +98,79 @@ const DELIVERIES: u32 = 100_000;
 
 impl Config {
     /// Reads a file's document.
-    pub fn decode(document: &Document, storage_path: PathBuf) -> Result<Self, ConfigError> {
+    pub fn decode(document: &Document, storage_path: PathBuf, mode: ParserMode) -> Result<Self, ConfigError> {
         document.decode(|mut fields| {
             if fields.keys().next().is_none() {
                 fields.problem("route", "no route provided in config");
             }
-            for key in NOT_YET {
-                not_yet(&mut fields, key);
+            let mut lints = Lints::new(mode);
+            for key in SERVERS_OWN {
+                lints.without_effect(&mut fields, key);
             }
-            let global = global::Global::decode(fields.fields("global"));
-            let receivers = receivers::decode(&mut fields, &global);
-            let route = routes::decode(&mut fields, &receivers);
-            let mut limits = Limits { resolved: RESOLVED, inbox_bytes: INBOX_BYTES, deliveries: DELIVERIES };
-            if let Some(mut storage) = fields.fields("storage") {
-                limits.resolved = storage.duration("resolved_retention").unwrap_or(limits.resolved);
-                let bytes = storage.integer("inbox_bytes", 0..=i64::MAX).map(i64::cast_unsigned);
-                limits.inbox_bytes = bytes.unwrap_or(limits.inbox_bytes);
+            // only a field that holds a template would read them
+            drop(fields.strings("templates"));
+            let global = global::Global::decode(fields.fields("global"), &mut lints);
+            let receivers = receivers::decode(&mut fields, &global, &mut lints);
+            let intervals = intervals::decode(&mut fields, &mut lints);
+            let route = routes::decode(&mut fields, &receivers, &intervals, &mut lints);
+            let inhibit_rules = inhibit::decode(&mut fields, &mut lints);
+            let delivery = delivery::decode(fields.fields("delivery"), &receivers);
+            lints.tree(&route, &receivers, &delivery, &intervals);
+            Self {
+                storage_path,
+                limits: limits(fields.fields("storage")),
+                delivery,
+                route,
+                failover: receivers.failover(&fields),
+                receivers: receivers.into_map(),
+                inhibit_rules,
+                lints: lints.into_list(),
             }
-            let mut give_up_after = GIVE_UP_AFTER;
-            if let Some(mut delivery) = fields.fields("delivery") {
-                give_up_after = delivery.duration("give_up_after").unwrap_or(give_up_after);
-                if give_up_after.is_zero() {
-                    delivery.problem("give_up_after", "give_up_after cannot be zero");
-                }
-            }
-            Self { storage_path, limits, give_up_after, route, receivers: receivers.into_map() }
         })
     }
 }
 
-/// Alertmanager's keys at the top of the file that are not built yet.
-const NOT_YET: &[&str] = &["inhibit_rules", "templates", "time_intervals", "mute_time_intervals", "tracing"];
+fn limits(fields: Option<Fields<'_>>) -> Limits {
+    let mut limits = Limits { resolved: RESOLVED, inbox_bytes: INBOX_BYTES, deliveries: DELIVERIES };
+    if let Some(mut storage) = fields {
+        limits.resolved = storage.duration("resolved_retention").unwrap_or(limits.resolved);
+        let bytes = storage.integer("inbox_bytes", 0..=i64::MAX).map(i64::cast_unsigned);
+        limits.inbox_bytes = bytes.unwrap_or(limits.inbox_bytes);
+    }
+    limits
+}
+
+/// Keys at the top of the file that are about Alertmanager's own process.
+const SERVERS_OWN: &[&str] = &["tracing", "event_recorder"];
 
 /// Refuses a key of Alertmanager's that is not built yet; an empty one says nothing and is fine.
 fn not_yet(fields: &mut Fields<'_>, key: &str) {
-    let empty = |item: &Item<'_>| match item.kind() {
-        Kind::List => item.list(|_| Some(())).is_empty(),
-        Kind::Map => item.map(|_, _| Some(())).is_empty(),
-        _ => false,
-    };
-    if fields.item(key).is_some_and(|item| !empty(&item)) {
+    if fields.item(key).is_some_and(|item| !is_empty(&item)) {
         fields.problem(key, format!("`{key}` is not supported yet; hint: remove it"));
     }
 }
 
-/// A text that must not hold a template.
+fn is_empty(item: &Item<'_>) -> bool {
+    match item.kind() {
+        Kind::Null => true,
+        Kind::List => item.list(|_| Some(())).is_empty(),
+        Kind::Map => item.map(|_, _| Some(())).is_empty(),
+        Kind::Text => item.string().is_some_and(|text| text.is_empty()),
+    }
+}
+
+/// A text that must not hold a template; an empty one is as good as none, as in Alertmanager.
 fn plain(fields: &mut Fields<'_>, key: &str) -> Option<String> {
     let text = fields.string(key)?;
     if text.contains("{{") {
-        fields.problem(key, format!("`{key}` holds a template: templates are not supported yet"));
+        fields.problem(key, template_in(key));
         return None;
     }
-    Some(text)
+    (!text.is_empty()).then_some(text)
+}
+
+fn template_in(key: &str) -> String {
+    format!("`{key}` holds a template: templates are not supported yet")
 }
 
 /// Whether an address is one that HTTP can reach; the text is never part of the message, because Slack's address is

@@ -5,13 +5,17 @@ use std::time::Duration;
 use toolkit::config::{Fields, Item, SecretSource};
 
 use super::global::{Global, secret, secret_url, url};
-use super::{not_yet, plain};
+use super::http::{self, Authorization, HttpSettings};
+use super::lints::{Lints, is_default};
+use super::plain;
 
 /// One Slack target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SlackSettings {
     /// How it is reached.
     pub way: SlackWay,
+    /// The connection. Its authorization is empty with a bot's token.
+    pub http: HttpSettings,
     /// The channel: a name or, better, an ID.
     pub channel: Option<String>,
     /// Shown as the sender.
@@ -44,76 +48,134 @@ pub enum SlackWay {
 /// Slack's own API.
 const SLACK_API: &str = "https://slack.com/api";
 
+/// The method that Alertmanager names in its URLs.
+const METHOD: &str = "/chat.postMessage";
+
 /// How long a call may take unless the file says otherwise: Slack answers in well under a second.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-pub(super) fn decode(item: &Item<'_>, global: &Global) -> Option<(bool, SlackSettings)> {
+pub(super) fn decode(item: &Item<'_>, global: &Global, lints: &mut Lints) -> Option<(bool, SlackSettings)> {
     let mut fields = item.fields()?;
-    for key in NOT_YET {
-        not_yet(&mut fields, key);
+    let send_resolved = fields.bool("send_resolved").unwrap_or(false);
+    for key in BUILT_IN {
+        lints.built_in(&mut fields, key);
     }
     // what we do anyway, whatever these say
-    for key in ["update_message", "edit_messages", "short_fields"] {
+    for key in ["update_message", "edit_messages", "post_updates_to_thread", "short_fields"] {
         let _built_in = fields.bool(key);
     }
     if fields.bool("link_names") == Some(true) {
-        fields
-            .problem("link_names", "`link_names` is not supported: texts of alerts must not mention people");
+        let words = "`link_names` is not done: texts of alerts never mention people";
+        lints.add(fields.position_of("link_names"), words);
     }
-    let send_resolved = fields.bool("send_resolved").unwrap_or(false);
-    let way = way(&mut fields, global);
+    let own_http = fields.has("http_config");
+    let mut http = http::decode_or(&mut fields, &global.http);
+    let way = way(&mut fields, global, &mut http, own_http);
     let channel = plain(&mut fields, "channel");
-    let (username, icon_emoji, icon_url) =
-        (plain(&mut fields, "username"), plain(&mut fields, "icon_emoji"), plain(&mut fields, "icon_url"));
+    let [username, icon_emoji, icon_url] =
+        ["username", "icon_emoji", "icon_url"].map(|key| sender(&mut fields, key));
     let timeout = fields.duration("timeout").filter(|timeout| !timeout.is_zero()).unwrap_or(TIMEOUT);
     let way = way?;
-    if matches!(way, SlackWay::Bot { .. }) && channel.is_none() {
+    let templated = fields.has("channel");
+    if matches!(way, SlackWay::Bot { .. }) && channel.is_none() && !templated {
         fields.problem("channel", "missing channel: a bot token needs one; hint: channel: '#alerts'");
     }
-    Some((send_resolved, SlackSettings { way, channel, username, icon_emoji, icon_url, timeout }))
+    let settings = SlackSettings { way, http, channel, username, icon_emoji, icon_url, timeout };
+    Some((send_resolved, settings))
+}
+
+/// A text that says who the message is from; Alertmanager's own default is no wish.
+fn sender(fields: &mut Fields<'_>, key: &str) -> Option<String> {
+    if fields.string(key).is_some_and(|text| is_default(&text)) { None } else { plain(fields, key) }
 }
 
 /// What the receiver says itself goes before what is global; a token goes before a webhook.
-fn way(fields: &mut Fields<'_>, global: &Global) -> Option<SlackWay> {
+fn way(
+    fields: &mut Fields<'_>,
+    global: &Global,
+    http: &mut HttpSettings,
+    own_http: bool,
+) -> Option<SlackWay> {
+    let own_url_given = ["api_url", "api_url_file"].iter().any(|key| fields.has(key));
     let own = (secret(fields, "app_token"), secret_url(fields, "api_url"));
     let base = url(fields, "app_url").or_else(|| global.slack_app_url.clone());
-    let bot = |token: SecretSource| SlackWay::Bot { token, base: api_base(base.as_deref()) };
+    let bot = |token: SecretSource, base: Option<&str>| SlackWay::Bot { token, base: api_base(base) };
+    let mut authorized = |url: &SecretSource| own_token(url, http);
     match own {
         (Some(_), Some(_)) => {
-            fields.problem("app_token", "at most one of app_token & api_url must be configured");
+            let words = "at most one of api_url/api_url_file & app_token/app_token_file must be configured";
+            fields.problem("app_token", words);
             None
         }
-        (Some(token), None) => Some(bot(token)),
-        (None, Some(url)) => Some(SlackWay::Webhook { url }),
-        (None, None) => match (&global.slack_app_token, &global.slack_api_url) {
-            (Some(token), _) => Some(bot(token.clone())),
-            (None, Some(url)) => Some(SlackWay::Webhook { url: url.clone() }),
-            (None, None) => {
-                fields.problem_at(
-                    fields.position(),
-                    "no global Slack API URL set either inline or in a file; \
-                     hint: set app_token, api_url, or their global forms",
-                );
-                None
+        (Some(token), None) => {
+            if own_http && http.authorization != Authorization::None {
+                let words = "http authorization can't be set when using Slack App tokens";
+                fields.problem("http_config", words);
             }
-        },
+            http.authorization = Authorization::None;
+            Some(bot(token, base.as_deref()))
+        }
+        (None, Some(url)) => Some(match authorized(&url) {
+            Some((token, base)) => bot(token, Some(&base)),
+            None => SlackWay::Webhook { url },
+        }),
+        // it was there, and wrong
+        (None, None) if own_url_given => None,
+        (None, None) => {
+            if let Some(url) = &global.slack_api_url
+                && let Some((token, base)) = authorized(url)
+            {
+                return Some(bot(token, Some(&base)));
+            }
+            match (&global.slack_app_token, &global.slack_api_url) {
+                (Some(token), _) => {
+                    http.authorization = Authorization::None;
+                    Some(bot(token.clone(), base.as_deref()))
+                }
+                (None, Some(url)) => Some(SlackWay::Webhook { url: url.clone() }),
+                (None, None) => {
+                    fields.problem_at(
+                        fields.position(),
+                        "no Slack API URL nor App token set either inline or in a file; \
+                         hint: set app_token, api_url, or their global forms",
+                    );
+                    None
+                }
+            }
+        }
+    }
+}
+
+/// How people used a bot's token before there was `app_token`: the method as `api_url`, the token as the
+/// authorization of `http_config`.
+fn own_token(url: &SecretSource, http: &mut HttpSettings) -> Option<(SecretSource, String)> {
+    let SecretSource::Inline(text) = url else { return None };
+    let base = text.expose().trim_end_matches('/').strip_suffix(METHOD)?.to_owned();
+    match std::mem::replace(&mut http.authorization, Authorization::None) {
+        Authorization::Scheme { scheme, credentials } if scheme.eq_ignore_ascii_case("bearer") => {
+            Some((credentials, base))
+        }
+        other => {
+            http.authorization = other;
+            None
+        }
     }
 }
 
 /// Alertmanager's `app_url` names the method; ours may, too.
 fn api_base(app_url: Option<&str>) -> String {
     let url = app_url.unwrap_or(SLACK_API).trim_end_matches('/');
-    url.strip_suffix("/chat.postMessage").unwrap_or(url).to_owned()
+    url.strip_suffix(METHOD).unwrap_or(url).to_owned()
 }
 
-/// Alertmanager's Slack keys that are not built yet: our message is built in.
-const NOT_YET: &[&str] = &[
-    "http_config",
+/// Alertmanager's keys about how a message looks: ours is built in.
+const BUILT_IN: &[&str] = &[
     "color",
     "title",
     "title_link",
     "pretext",
     "text",
+    "message_text",
     "fields",
     "footer",
     "fallback",
@@ -122,6 +184,4 @@ const NOT_YET: &[&str] = &[
     "thumb_url",
     "mrkdwn_in",
     "actions",
-    "message_text",
-    "post_updates_to_thread",
 ];

@@ -168,7 +168,7 @@ impl Lane {
         progress: Option<(String, u64)>,
     ) -> Finish {
         let now = self.deliverer.now();
-        if now.since(view.created_at) >= routing.give_up_after {
+        if now.since(view.created_at) >= routing.delivery.give_up_after {
             return self.end(view, cause, Outcome::Dead);
         }
         let after = after.unwrap_or_else(|| backoff(view.attempts, view.thread.cast_unsigned()));

@@ -37,7 +37,8 @@ fn split(text: &str) -> Vec<&str> {
     parts
 }
 
-fn parse_one(part: &str) -> Result<Matcher, MatcherError> {
+/// Reads one.
+pub(super) fn parse_one(part: &str) -> Result<Matcher, MatcherError> {
     let bad = || MatcherError::Format(part.to_owned());
     let trimmed = part.trim_start();
     let end = trimmed.find(|c: char| !is_name(c)).ok_or_else(bad)?;

@@ -10,6 +10,7 @@ mod classic;
 mod mode;
 mod utf8;
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use toolkit::regexp::{self, Regex, RegexpError};
@@ -37,7 +38,7 @@ enum Test {
 }
 
 /// The four operators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operator {
     /// `=`
     Equal,
@@ -85,7 +86,11 @@ impl Matcher {
 
     /// Whether the labels satisfy it.
     pub fn matches(&self, labels: &Labels) -> bool {
-        let value = labels.value(&self.name);
+        self.matches_value(labels.value(&self.name))
+    }
+
+    /// Whether a value of its label satisfies it.
+    pub fn matches_value(&self, value: &str) -> bool {
         match &self.test {
             Test::Equal => value == self.value,
             Test::NotEqual => value != self.value,
@@ -93,6 +98,48 @@ impl Matcher {
             Test::NotMatch(pattern) => !pattern.is_match(value),
         }
     }
+
+    /// The value that its label must have, when it names exactly one.
+    pub fn equals(&self) -> Option<&str> {
+        matches!(self.test, Test::Equal).then_some(&*self.value)
+    }
+
+    /// Its operator.
+    pub fn operator(&self) -> Operator {
+        match self.test {
+            Test::Equal => Operator::Equal,
+            Test::NotEqual => Operator::NotEqual,
+            Test::Match(_) => Operator::Match,
+            Test::NotMatch(_) => Operator::NotMatch,
+        }
+    }
+
+    /// Alertmanager's order of matchers: by name, value and operator.
+    pub fn order(&self, other: &Self) -> Ordering {
+        let key = |matcher: &Self| matcher.operator();
+        self.name.cmp(&other.name).then_with(|| self.value.cmp(&other.value)).then(key(self).cmp(&key(other)))
+    }
+
+    /// The values of which its label must have one, when they are known: `=`, or a pattern like `a|b`.
+    pub fn one_of(&self) -> Option<Vec<&str>> {
+        match self.test {
+            Test::Equal => Some(vec![&self.value]),
+            Test::Match(_) => literals(&self.value),
+            Test::NotEqual | Test::NotMatch(_) => None,
+        }
+    }
+}
+
+/// The alternatives of a pattern that holds nothing but them.
+fn literals(pattern: &str) -> Option<Vec<&str>> {
+    let inner = [("^(?:", ")$"), ("^(", ")$"), ("(?:", ")"), ("(", ")"), ("^", "$")]
+        .into_iter()
+        .find_map(|(open, close)| pattern.strip_prefix(open)?.strip_suffix(close))
+        .unwrap_or(pattern);
+    let literal = |c: char| c.is_alphanumeric() || "|_-/:,@ ".contains(c);
+    // in `^a|b$` the anchors belong to one side each
+    let whole = inner.len() == pattern.len() || !pattern.starts_with('^') || pattern.starts_with("^(");
+    (inner.chars().all(literal) && (whole || !inner.contains('|'))).then(|| inner.split('|').collect())
 }
 
 /// The classic label name: without the colon, which only matchers allow.
@@ -103,11 +150,11 @@ fn is_classic_label_name(name: &str) -> bool {
 
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let operator = match self.test {
-            Test::Equal => "=",
-            Test::NotEqual => "!=",
-            Test::Match(_) => "=~",
-            Test::NotMatch(_) => "!~",
+        let operator = match self.operator() {
+            Operator::Equal => "=",
+            Operator::NotEqual => "!=",
+            Operator::Match => "=~",
+            Operator::NotMatch => "!~",
         };
         let value = self.value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
         if self.name.contains(|c: char| c.is_whitespace() || utf8::RESERVED.contains(c)) {

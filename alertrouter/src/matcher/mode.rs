@@ -59,6 +59,49 @@ impl ParserMode {
         }
     }
 
+    /// Reads Alertmanager's `--enable-feature`: names with commas between.
+    ///
+    /// # Errors
+    /// There is no such feature, or two of them contradict each other.
+    pub fn from_features(text: &str) -> Result<Self, String> {
+        let mut mode = Self::Fallback;
+        for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            let wanted = match name {
+                "classic-mode" => Self::Classic,
+                "utf8-strict-mode" => Self::Utf8,
+                _ => return Err(format!("unknown option '{name}' for --enable-feature")),
+            };
+            if mode != Self::Fallback && mode != wanted {
+                return Err("cannot have both classic and UTF-8 modes enabled".to_owned());
+            }
+            mode = wanted;
+        }
+        Ok(mode)
+    }
+
+    /// Reads one matcher as it stands on a command line.
+    ///
+    /// # Errors
+    /// It is none, there are several, or it stands in braces.
+    pub fn parse_one(self, text: &str) -> Result<Matcher, MatcherError> {
+        if self == Self::Classic {
+            return classic::parse_one(text);
+        }
+        if text.starts_with('{') || text.ends_with('}') {
+            return Err(MatcherError::Syntax(format!("unexpected open or close brace: {text}")));
+        }
+        let utf8 = || match <[Matcher; 1]>::try_from(utf8::parse(text)?) {
+            Ok([matcher]) => Ok(matcher),
+            Err(none) if none.is_empty() => Err(MatcherError::Syntax("no matchers".to_owned())),
+            Err(several) => Err(MatcherError::Syntax(format!("expected 1 matcher, found {}", several.len()))),
+        };
+        match self {
+            Self::Utf8 => utf8(),
+            // the classic one stands where both can read it
+            _ => classic::parse_one(text).or_else(|classic| utf8().map_err(|_| classic)),
+        }
+    }
+
     /// Whether a text may be the name of a label.
     pub fn is_label_name(self, name: &str) -> bool {
         match self {

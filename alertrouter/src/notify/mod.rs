@@ -141,8 +141,9 @@ impl Target {
     /// Makes a target ready; fails when its settings cannot work on this machine.
     pub fn build(settings: TargetSettings, paces: &Paces) -> Result<Self, String> {
         let notifier = match &settings.integration {
-            Integration::Slack(slack) => Notifier::Slack(Slack::new(slack.clone(), paces.clone())?),
+            Integration::Slack(slack) => Notifier::Slack(Slack::new((**slack).clone(), paces.clone())?),
             Integration::Email(email) => Notifier::Email(Email::new((**email).clone())),
+            Integration::Webhook(_) => return Err("webhook_configs are not built yet".to_owned()),
         };
         Ok(Self { settings, notifier })
     }
@@ -181,6 +182,6 @@ impl Target {
 pub fn edits(integration: &Integration) -> bool {
     match integration {
         Integration::Slack(slack) => matches!(slack.way, crate::config::SlackWay::Bot { .. }),
-        Integration::Email(_) => false,
+        Integration::Email(_) | Integration::Webhook(_) => false,
     }
 }

@@ -15,9 +15,16 @@ use tokio::time::Instant;
 /// All buckets.
 #[derive(Debug, Clone, Default)]
 pub struct Paces {
-    buckets: Arc<Mutex<HashMap<u64, Bucket>>>,
+    buckets: Arc<Mutex<Buckets>>,
     /// Keys are hashed with a seed of this process: some are made from secrets.
     seed: RandomState,
+}
+
+#[derive(Debug, Default)]
+struct Buckets {
+    of: HashMap<u64, Bucket>,
+    /// Names of a bucket that turned out to be another's: a channel by name and by ID is one channel.
+    same: HashMap<u64, u64>,
 }
 
 /// A limit.
@@ -36,8 +43,15 @@ struct Bucket {
     paused_until: Option<Instant>,
 }
 
-/// Buckets that are kept at most: a full one says nothing, so any that have been full for long are dropped.
+/// Buckets (and names of buckets) that are kept at most: a full one says nothing, so any that have been full for long
+/// are dropped.
 const MAX_BUCKETS: usize = 10_000;
+
+/// A pause is longer than asked by up to this share, so that several routers do not come back at the same moment.
+const JITTER: f64 = 0.1;
+
+/// Longest jitter.
+const MAX_JITTER: Duration = Duration::from_secs(5);
 
 impl Paces {
     /// Waits for a token of the bucket with this key.
@@ -48,28 +62,69 @@ impl Paces {
         }
     }
 
-    /// Lets nobody through for a while.
+    /// Lets nobody through for a while, and then one by one.
     pub fn pause(&self, key: impl Hash, rate: Rate, pause: Duration) {
         let now = Instant::now();
         let key = self.seed.hash_one(key);
+        let until = now + pause + self.jitter(key, now, pause);
         if let Ok(mut buckets) = self.buckets.lock() {
-            let bucket = buckets.entry(key).or_insert_with(|| Bucket::full(rate, now));
-            bucket.paused_until = bucket.paused_until.max(Some(now + pause));
+            let bucket = buckets.bucket(key, rate, now);
+            bucket.paused_until = bucket.paused_until.max(Some(until));
+        }
+    }
+
+    /// Whether the bucket is paused now.
+    pub fn is_paused(&self, key: impl Hash) -> bool {
+        let key = self.seed.hash_one(key);
+        let Ok(buckets) = self.buckets.lock() else { return false };
+        let key = buckets.same.get(&key).unwrap_or(&key);
+        buckets.of.get(key).and_then(|bucket| bucket.paused_until).is_some_and(|until| Instant::now() < until)
+    }
+
+    /// From now on both keys mean the second one's bucket.
+    pub fn join(&self, name: impl Hash, key: impl Hash) {
+        let (name, key) = (self.seed.hash_one(name), self.seed.hash_one(key));
+        let Ok(mut buckets) = self.buckets.lock() else { return };
+        if name == key || buckets.same.len() >= MAX_BUCKETS || buckets.same.insert(name, key) == Some(key) {
+            return;
+        }
+        // what was used under the name was used of the channel
+        if let Some(named) = buckets.of.remove(&name) {
+            let known = buckets.of.entry(key).or_insert(Bucket { filled: named.filled, ..named });
+            known.tokens = known.tokens.min(named.tokens);
+            known.paused_until = known.paused_until.max(named.paused_until);
         }
     }
 
     fn take(&self, key: u64, rate: Rate, now: Instant) -> Result<(), Instant> {
         let Ok(mut buckets) = self.buckets.lock() else { return Ok(()) };
-        if buckets.len() >= MAX_BUCKETS {
-            buckets.retain(|_, bucket| bucket.tokens_at(rate, now) < rate.burst);
+        buckets.bucket(key, rate, now).take(rate, now)
+    }
+
+    fn jitter(&self, key: u64, now: Instant, pause: Duration) -> Duration {
+        // the seed is random, so this is, too
+        let share = f64::from(u16::try_from(self.seed.hash_one((key, now)) & 0xffff).unwrap_or(0)) / 65_536.0;
+        pause.mul_f64(JITTER * share).min(MAX_JITTER)
+    }
+}
+
+impl Buckets {
+    fn bucket(&mut self, key: u64, rate: Rate, now: Instant) -> &mut Bucket {
+        let key = *self.same.get(&key).unwrap_or(&key);
+        if self.of.len() >= MAX_BUCKETS {
+            self.of.retain(|_, bucket| bucket.says_something(rate, now));
         }
-        buckets.entry(key).or_insert_with(|| Bucket::full(rate, now)).take(rate, now)
+        self.of.entry(key).or_insert_with(|| Bucket::full(rate, now))
     }
 }
 
 impl Bucket {
     fn full(rate: Rate, now: Instant) -> Self {
         Self { tokens: rate.burst, filled: now, paused_until: None }
+    }
+
+    fn says_something(&self, rate: Rate, now: Instant) -> bool {
+        self.tokens_at(rate, now) < rate.burst || self.paused_until.is_some_and(|until| now < until)
     }
 
     fn tokens_at(&self, rate: Rate, now: Instant) -> f64 {
@@ -82,7 +137,8 @@ impl Bucket {
             if now < until {
                 return Err(until);
             }
-            self.paused_until = None;
+            // whoever said "later" has an empty bucket: a burst would be refused again
+            (self.paused_until, self.tokens, self.filled) = (None, 1.0, now);
         }
         self.tokens = self.tokens_at(rate, now);
         self.filled = now;
@@ -121,7 +177,47 @@ mod tests {
         let paces = Paces::default();
         let start = Instant::now();
         paces.pause("a", RATE, Duration::from_secs(30));
-        tokio::join!(paces.wait("a", RATE), paces.wait("a", RATE));
-        assert_eq!(start.elapsed().as_secs(), 30);
+        assert!(paces.is_paused("a") && !paces.is_paused("b"));
+        let mut at = Vec::new();
+        for _ in 0..3 {
+            paces.wait("a", RATE).await;
+            at.push(start.elapsed().as_secs());
+        }
+        // with up to 3 s of jitter, and then at the rate: no burst
+        assert!((30..=33).contains(&at[0]) && at[1] - at[0] == 2 && at[2] - at[1] == 2, "{at:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_names_share_one_bucket() {
+        let paces = Paces::default();
+        let start = Instant::now();
+        for name in ["#a", "#a", "C1"] {
+            paces.wait(name, RATE).await;
+        }
+        paces.join("#a", "C1");
+        paces.join("#a", "C1");
+        for (name, at) in [("#a", 0), ("C1", 2), ("#a", 4)] {
+            paces.wait(name, RATE).await;
+            assert_eq!(start.elapsed().as_secs(), at, "{name}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn any_minute_keeps_the_limit() {
+        let paces = Paces::default();
+        let start = Instant::now();
+        let mut at = Vec::new();
+        while start.elapsed() < Duration::from_mins(5) {
+            paces.wait("a", Rate { burst: 5.0, per_second: 0.75 }).await;
+            at.push(start.elapsed());
+            // silences in between fill the bucket up
+            if at.len() % 40 == 0 {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+            }
+        }
+        let most = at.iter().map(|from| {
+            at.iter().filter(|other| (*from..*from + Duration::from_mins(1)).contains(other)).count()
+        });
+        assert!(most.max() <= Some(50));
     }
 }

@@ -14,6 +14,7 @@
 //! error at once, never a wait without end; the reader never blocks the writer.
 
 mod accept;
+pub mod history;
 mod lanes;
 mod record;
 mod schema;

@@ -13,6 +13,10 @@ mod intake;
 #[cfg(test)]
 mod router;
 #[cfg(test)]
+mod routes;
+#[cfg(test)]
 mod slack;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod trees;

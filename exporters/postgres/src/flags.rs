@@ -120,19 +120,21 @@ impl FromArgMatches for Flags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let fixed = Fixed::from_arg_matches(matches)?;
         let (mut collectors, mut parameters) = (BTreeMap::new(), BTreeMap::new());
-        for collector in built_in::collectors().unwrap_or_default() {
-            if let Some(enabled) = matches.get_one::<bool>(&switch(&collector.name)) {
-                collectors.insert(collector.name.clone(), *enabled);
-            }
-            for parameter in &collector.parameters {
-                let flag = format!("{}.{}", switch(&collector.name), parameter.name);
-                let value = match parameter.kind {
-                    ParameterKind::Bool => matches.get_one::<bool>(&flag).map(ToString::to_string),
-                    _ => matches.get_one::<String>(&flag).cloned(),
-                };
-                if let Some(value) = value {
-                    parameters.insert((collector.name.clone(), parameter.name.clone()), value);
+        // the files need not be read again for their names: clap has them
+        for id in matches.ids() {
+            let Some(name) = id.as_str().strip_prefix("collector.") else { continue };
+            let bool = matches.try_get_one::<bool>(id.as_str()).ok().flatten();
+            match (name.split_once('.'), bool) {
+                (None, Some(enabled)) => {
+                    collectors.insert(name.to_owned(), *enabled);
                 }
+                (Some((collector, parameter)), bool) => {
+                    let text = matches.try_get_one::<String>(id.as_str()).ok().flatten();
+                    if let Some(value) = bool.map(ToString::to_string).or_else(|| text.cloned()) {
+                        parameters.insert((collector.to_owned(), parameter.to_owned()), value);
+                    }
+                }
+                (None, None) => {}
             }
         }
         let source = matches.value_source("auto_discover_databases");

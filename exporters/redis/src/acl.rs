@@ -8,16 +8,16 @@ use tokio::time::Instant;
 use crate::command::{Command, Denied, plan};
 use crate::config::Config;
 use crate::info::Info;
-use crate::server::Server;
+use crate::server::{Server, Version};
 
-/// Kinds of servers: what they are called, and what they say of themselves.
-const RELEASES: [(&str, &[&str]); 5] = [
+/// Kinds of servers: what they are called, and what they say of themselves, alone and in a cluster.
+const RELEASES: [(&str, &[&str]); 8] = [
     ("Redis 6", &["redis_version:6.0.0", "redis_version:6.0.0\nredis_mode:cluster"]),
-    (
-        "Redis 7 and newer, Valkey before 8.1",
-        &["redis_version:7.0.0", "redis_version:7.0.0\nredis_mode:cluster"],
-    ),
-    ("Redis 8.2 and newer", &["redis_version:8.2.0", "redis_version:8.2.0\nredis_mode:cluster"]),
+    ("Redis 7.0", &["redis_version:7.0.0", "redis_version:7.0.0\nredis_mode:cluster"]),
+    ("Redis 7.2, 7.4, 8.0, Valkey 7.2", &["redis_version:7.2.0", "redis_version:7.2.0\nredis_mode:cluster"]),
+    ("Redis 8.2 to 8.6", &["redis_version:8.2.0", "redis_version:8.2.0\nredis_mode:cluster"]),
+    ("Redis 8.8 and newer", &["redis_version:8.8.0", "redis_version:8.8.0\nredis_mode:cluster"]),
+    ("Valkey 8.0", &["valkey_version:8.0.0", "valkey_version:8.0.0\nserver_mode:cluster"]),
     ("Valkey 8.1 and newer", &["valkey_version:8.1.0", "valkey_version:8.1.0\nserver_mode:cluster"]),
     ("Sentinel", &["redis_version:7.0.0\nredis_mode:sentinel"]),
 ];
@@ -31,27 +31,65 @@ const FOLLOWING: [(Command, &[Command]); 2] = [
     (Command::SearchList, &[Command::SearchInfo]),
 ];
 
-/// What is asked beside the plan, and when.
-struct Need {
-    when: fn(&Config) -> bool,
-    commands: &'static [&'static str],
-    keys: Keys,
-}
-
 /// Which keys are looked at, and how.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Keys {
     No,
     Read,
-    /// A script that may write.
-    All,
+    /// By a script that may write, or by PFCOUNT, which keeps what it counted.
+    Write,
 }
 
-const NEEDS: &[Need] = &[
-    Need { when: Config::names_its_connections, commands: &["client|setname"], keys: Keys::No },
-    Need { when: |config| config.show.ping, commands: &["ping"], keys: Keys::No },
-    Need { when: |config| config.show.client_aggregates, commands: &["client|list"], keys: Keys::No },
+/// Something that is asked beside the plan: when, of which servers, and what it needs.
+type Need = (fn(&Config) -> bool, fn(&Server) -> bool, &'static [&'static str], Keys);
+
+const NEEDS: [Need; 12] = [
+    (Config::names_its_connections, every, &["client|setname"], Keys::No),
+    (|config| config.show.ping, every, &["ping"], Keys::No),
+    (|config| config.show.client_aggregates, every, &["client|list"], Keys::No),
+    (|config| config.asks_for_nodes, with_keys, &["cluster|nodes"], Keys::No),
+    (|config| !config.checks.is_empty(), with_keys, &["select", "readonly", "time"], Keys::No),
+    (
+        |config| !config.checks.is_empty(),
+        |server| with_keys(server) && server.is_at_least(Version(7, 2)),
+        &["client|no-touch"],
+        Keys::No,
+    ),
+    (|config| config.checks.scans(), with_keys, &["scan"], Keys::Read),
+    (|config| shows_keys(config) || shows_streams(config), with_keys, &["type"], Keys::Read),
+    (|config| config.checks.weighs_all() || shows_keys(config), with_keys, &["memory|usage"], Keys::Read),
+    (
+        shows_keys,
+        with_keys,
+        &["strlen", "llen", "scard", "zcard", "hlen", "xlen", "getrange", "pfcount"],
+        Keys::Write,
+    ),
+    (
+        shows_keys,
+        |server| with_keys(server) && !server.valkey && server.is_at_least(Version(8, 8)),
+        &["arcount"],
+        Keys::Write,
+    ),
+    (shows_streams, with_keys, &["xinfo|stream", "xinfo|groups", "xinfo|consumers", "xpending"], Keys::Read),
 ];
+
+fn shows_keys(config: &Config) -> bool {
+    let checks = &config.checks;
+    !checks.keys.is_empty() || !checks.single_keys.is_empty() || checks.top > 0
+}
+
+fn shows_streams(config: &Config) -> bool {
+    !config.checks.streams.is_empty() || !config.checks.single_streams.is_empty()
+}
+
+fn every(_: &Server) -> bool {
+    true
+}
+
+/// A Sentinel has no keys.
+fn with_keys(server: &Server) -> bool {
+    !server.sentinel
+}
 
 /// The lines, each behind a comment that says for which servers it is.
 pub fn lines(config: &Config) -> String {
@@ -74,22 +112,22 @@ fn line(config: &Config, kinds: &[&str]) -> String {
     for server in &servers {
         names.extend(planned(config, server));
     }
-    let sentinel = servers.iter().any(|server| server.sentinel);
-    for need in NEEDS.iter().filter(|need| (need.when)(config)) {
-        names.extend(need.commands.iter().map(|name| (*name).to_owned()));
-        keys = keys.max(need.keys);
+    for (when, on, commands, looks_at) in NEEDS {
+        if when(config) && servers.iter().any(on) {
+            names.extend(commands.iter().map(|name| (*name).to_owned()));
+            keys = keys.max(looks_at);
+        }
     }
-    // a Sentinel has no keys, no scripts and no databases
-    if !sentinel {
-        let functions = servers.iter().all(Server::has_read_only_scripts);
-        names.extend(own(config, functions, &mut keys));
+    let read_only = servers.iter().all(Server::has_read_only_scripts);
+    if servers.iter().all(with_keys) {
+        names.extend(own(config, read_only, &mut keys));
     }
-    let mut rules: Vec<String> = match (keys, servers.iter().all(Server::has_read_only_scripts)) {
-        _ if sentinel => vec![],
-        (Keys::No, _) => vec![],
-        (Keys::Read, true) => vec!["%R~*".to_owned()],
-        (Keys::Read, false) | (Keys::All, _) => vec!["~*".to_owned()],
+    let pattern = match (keys, read_only) {
+        (Keys::No, _) => None,
+        (Keys::Read, true) => Some("%R~*"),
+        (Keys::Read, false) | (Keys::Write, _) => Some("~*"),
     };
+    let mut rules: Vec<String> = pattern.map(str::to_owned).into_iter().collect();
     for name in names {
         let rule = format!("+{name}");
         if !rules.contains(&rule) {
@@ -110,7 +148,7 @@ fn planned(config: &Config, server: &Server) -> Vec<String> {
     planned.iter().map(|command| command.name().to_owned()).collect()
 }
 
-/// What the user's own scripts and commands ask. `read_only`: the server has EVAL_RO.
+/// What the user's own scripts and commands ask. `read_only`: the server has `EVAL_RO`.
 fn own(config: &Config, read_only: bool, keys: &mut Keys) -> Vec<String> {
     let mut names = Vec::new();
     for script in &config.scripts {
@@ -120,7 +158,7 @@ fn own(config: &Config, read_only: bool, keys: &mut Keys) -> Vec<String> {
         if !writes && !read_only {
             continue;
         }
-        *keys = (*keys).max(if writes { Keys::All } else { Keys::Read });
+        *keys = (*keys).max(if writes { Keys::Write } else { Keys::Read });
         names.push(command);
         names.extend(called(text));
     }
@@ -129,7 +167,7 @@ fn own(config: &Config, read_only: bool, keys: &mut Keys) -> Vec<String> {
         if script && !read_only {
             continue;
         }
-        *keys = (*keys).max(Keys::Read);
+        *keys = (*keys).max(if command.acl_name == "pfcount" { Keys::Write } else { Keys::Read });
         names.push(command.acl_name.clone());
         if script && let Some(text) = command.question.words.get(1) {
             names.extend(called(text));
@@ -173,7 +211,7 @@ mod tests {
         let found = lines(&config);
         for line in [
             "# Redis 6",
-            "# Redis 7 and newer, Valkey before 8.1; Redis 8.2 and newer",
+            "# Redis 7.0; Redis 7.2, 7.4, 8.0, Valkey 7.2; Redis 8.2 to 8.6; Redis 8.8 and newer; Valkey 8.0",
             "# Valkey 8.1 and newer",
             "# Sentinel",
         ] {
@@ -201,9 +239,12 @@ mod tests {
         let config = parse(&["--client-aggregates", "--ping-on-connect", "--redis.user=me"], file).unwrap();
         let found = lines(&config);
         let line = |release: &str| found.lines().skip_while(|line| !line.contains(release)).nth(1).unwrap();
-        assert!(line("Redis 7").starts_with("ACL SETUSER me reset on >YOUR-PASSWORD %R~* +info"), "{found}");
+        assert!(
+            line("Redis 7.0").starts_with("ACL SETUSER me reset on >YOUR-PASSWORD %R~* +info"),
+            "{found}"
+        );
         for rule in ["+client|list", "+ping", "+xinfo|groups", "+select", "+eval_ro", "+llen"] {
-            assert!(line("Redis 7").split(' ').any(|found| found == rule), "{rule}\n{found}");
+            assert!(line("Redis 7.0").split(' ').any(|found| found == rule), "{rule}\n{found}");
         }
         assert!(line("Redis 6").contains(" ~* ") && !line("Redis 6").contains("eval_ro"), "{found}");
         assert!(!line("Sentinel").contains("~*"), "{found}");

@@ -7,10 +7,13 @@
 //!     password_file: /run/secrets/redis                # or password, password_env, password_command
 //!     tls:
 //!       ca_file: ca.pem
+//!     cluster: true                                    # show all nodes of its cluster
 //! ```
 //!
 //! Invariants: a `/scrape` target that matches no rule, no entry of the password file, and is not the target of
 //! `--redis.addr` gets no password and no client certificate; it reaches a unix socket only by a rule for it.
+
+mod cluster;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,7 +29,6 @@ use crate::custom::scripts::{self, Script};
 use crate::custom::{self, CustomCommand};
 use crate::flags::{CheckFlags, Flags};
 use crate::keys::checks::Checks;
-use crate::page::Node;
 use crate::pattern::{self, Pattern};
 use crate::rules::{self, Access};
 use crate::session::Link;
@@ -50,6 +52,8 @@ pub struct Config {
     pub scrape_endpoint: bool,
     /// Whether nodes of clusters are reached and shown by the names they announce.
     pub nodes_by_name: bool,
+    /// Whether any target is asked for the nodes of its cluster.
+    pub asks_for_nodes: bool,
     /// Whether the main target is part of a cluster.
     is_cluster: bool,
     /// Whether its page shows all nodes of the cluster.
@@ -73,13 +77,6 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a unix socket is only asked when a rule under `targets:` in the configuration file matches it")]
 pub struct SocketForbidden;
-
-/// A target whose word about other hosts is not believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "cluster=1 is only taken for a target that a rule under `targets:` in the configuration file matches"
-)]
-pub struct ClusterForbidden;
 
 impl Config {
     /// Parses flags and file; tells every problem at once.
@@ -108,7 +105,9 @@ impl Config {
         };
         problems.keep(check_tls("--tls-client-cert-file", &tls));
         let mut commands = command_options(flags);
-        commands.search_indexes = problems.keep(search_indexes(&flags.show.check_search_indexes));
+        if flags.show.include_search_indexes_metrics {
+            commands.search_indexes = problems.keep(search_indexes(&flags.show.check_search_indexes));
+        }
         problems.keep(password_file.as_ref().map_or(Ok(()), check_password_file));
         let config = Self {
             generation: 0,
@@ -141,6 +140,9 @@ impl Config {
             },
             scrape_endpoint: !flags.disable_scrape_endpoint,
             nodes_by_name: flags.cluster_discover_hostnames,
+            asks_for_nodes: flags.is_cluster
+                || flags.cluster_nodes
+                || rules.iter().any(|(_, access)| access.cluster),
             is_cluster: flags.is_cluster,
             cluster_nodes: flags.cluster_nodes,
             rules: TargetRules::new(rules),
@@ -197,56 +199,12 @@ impl Config {
             _ => self.stranger_access(asked),
         };
         // a name that a rule gives is part of what keeps its password safe
-        if !rule.is_some_and(|rule| rule.tls.server_name.is_some())
+        if rule.is_none_or(|rule| rule.tls.server_name.is_none())
             && let Some(name) = tls_server_name
         {
             access.tls.server_name = Some(name.to_owned());
         }
         Ok(self.link(asked, access))
-    }
-
-    /// How a node of the cluster of `seed` is reached. What the seed gets goes to nodes on its own host (`of_seed`) only;
-    /// for others, and before that, the rules are asked as for a target of `/scrape`.
-    pub fn node_link(&self, seed: &Node, node: &Target, of_seed: bool) -> Link {
-        let rule_of = |target: &Target| self.rules.find(target.name());
-        let own_rule = rule_of(node)
-            .is_some_and(|rule| rule_of(&seed.target).is_none_or(|of_seed| !Arc::ptr_eq(rule, of_seed)));
-        if !of_seed || own_rule {
-            // a cluster names no sockets
-            return self
-                .asked_link(node, None)
-                .unwrap_or_else(|_| self.link(node, self.stranger_access(node)));
-        }
-        let mut link = Link { place: node.place.clone(), ..seed.link.clone() };
-        if link.tls.server_name.is_none()
-            && let (Place::Network { host: ours, .. }, Place::Network { host, .. }) =
-                (&seed.link.place, &node.place)
-            && !host.eq_ignore_ascii_case(ours)
-        {
-            // an address of the seed's name has to prove that name
-            link.tls.server_name = Some(ours.clone());
-        }
-        link
-    }
-
-    /// Whether the page of a target shows all nodes of its cluster. `asked` is the parameter of the request; only those
-    /// who are named in the configuration can have their word about other hosts believed.
-    pub fn shows_cluster(&self, target: &Target, asked: Option<bool>) -> Result<bool, ClusterForbidden> {
-        let rule = self.rules.find(target.name());
-        let is_main = self.main.as_ref().is_some_and(|main| main.covers(target));
-        match asked {
-            Some(false) => Ok(false),
-            Some(true) if rule.is_none() && !is_main => Err(ClusterForbidden),
-            Some(true) => Ok(true),
-            None => Ok(rule.is_some_and(|rule| rule.cluster) || (is_main && self.cluster_nodes)),
-        }
-    }
-
-    /// Whether a target is said to be part of a cluster, so that its nodes may be told.
-    pub fn is_cluster(&self, target: &Target) -> bool {
-        let is_main = self.main.as_ref().is_some_and(|main| main.covers(target));
-        (is_main && (self.is_cluster || self.cluster_nodes))
-            || self.rules.find(target.name()).is_some_and(|rule| rule.cluster)
     }
 
     /// A rule without a user leaves the choice of the user to the request, as redis_exporter does.

@@ -174,8 +174,11 @@ pub async fn write(
     let readings: Vec<Reading<'_>> =
         told.map(|(visit, info)| reading(config, visit, info.clone(), clock)).collect();
     if readings.is_empty() {
+        let all: Vec<Reached<'_>> =
+            visits.iter().map(|visit| Reached { node: visit.node, labels: &visit.labels }).collect();
+        let aside = aside(config, &all);
         let names = config.parts().map(|part| part.name).chain(others.iter().map(|other| other.name()));
-        none_collected(&config.namespace, names, page);
+        none_collected(&config.namespace, names.chain(aside.iter().map(|collector| collector.name())), page);
     } else if let Some(first) = nodes.first() {
         let parts: Vec<Rendering<'_>> =
             config.parts().map(|part| Rendering { part, readings: &readings }).collect();

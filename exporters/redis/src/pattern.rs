@@ -1,6 +1,6 @@
 //! Which names are meant: a regular expression, or a list of globs that is made into one.
 
-use regex::Regex;
+use toolkit::regexp::{self, Regex};
 
 /// What a name must match.
 #[derive(Clone, Debug)]
@@ -15,12 +15,9 @@ impl PartialEq for Pattern {
 impl Eq for Pattern {}
 
 impl Pattern {
-    /// Any name.
-    pub const ANY: &str = ".*";
-
-    /// A regular expression, found anywhere in a name.
+    /// A regular expression as Go reads it, found anywhere in a name.
     pub fn regex(text: &str) -> Result<Self, String> {
-        Regex::new(text).map(Self).map_err(|error| error.to_string())
+        regexp::compile(text).map(Self).map_err(|error| error.to_string())
     }
 
     /// Globs separated by commas, of which one must match the whole name, whatever its case; `None` for an empty list.
@@ -49,7 +46,12 @@ fn words(list: &str) -> impl Iterator<Item = &str> {
 }
 
 fn glob(text: &str) -> String {
-    regex::escape(text).replace(r"\*", ".*").replace(r"\?", ".")
+    text.chars().fold(String::new(), |pattern, character| match character {
+        '*' => pattern + ".*",
+        '?' => pattern + ".",
+        '0'..='9' | 'a'..='z' | 'A'..='Z' | '_' => pattern + character.encode_utf8(&mut [0; 4]),
+        other => format!("{pattern}\\x{{{:x}}}", u32::from(other)),
+    })
 }
 
 #[cfg(test)]

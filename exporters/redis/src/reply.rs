@@ -128,6 +128,11 @@ impl Refusal {
         }
     }
 
+    /// Whether there is no such key, for a command that takes this for an error.
+    pub fn is_no_such_key(&self) -> bool {
+        self.detail.to_ascii_lowercase().contains("no such key")
+    }
+
     /// Whether another node of the cluster has the key.
     pub fn is_elsewhere(&self) -> bool {
         matches!(self.code.as_str(), "MOVED" | "ASK")

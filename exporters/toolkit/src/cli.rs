@@ -7,8 +7,9 @@
 //! peer is a Go program with the standard flags, `-flag`.
 
 use std::any::TypeId;
+use std::convert::Infallible;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
@@ -27,7 +28,7 @@ pub struct CommonFlags {
     pub listen_addresses: Vec<String>,
 
     /// File with TLS, passwords and headers for the listener, in the format of Prometheus' exporter toolkit.
-    #[arg(long = "web.config.file", value_name = "FILE", help_heading = "Web")]
+    #[arg(long = "web.config.file", value_name = "FILE", help_heading = "Web", value_parser = parse_file)]
     pub web_config_file: Option<PathBuf>,
 
     /// Path of the metrics page.
@@ -49,7 +50,7 @@ pub struct CommonFlags {
     pub timeout_offset: Duration,
 
     /// Configuration file.
-    #[arg(long = "config.file", value_name = "FILE", help_heading = "Configuration")]
+    #[arg(long = "config.file", value_name = "FILE", help_heading = "Configuration", value_parser = parse_file)]
     pub config_file: Option<PathBuf>,
 
     /// Check the flags and the configuration files, print every error, and exit with 0 or 1.
@@ -79,6 +80,18 @@ pub struct CommonFlags {
     /// What guards the listener, where the program's own flags say it instead of `--web.config.file`.
     #[arg(skip)]
     pub guard: Guard,
+}
+
+impl CommonFlags {
+    /// The listener's file; a name that is empty is none, as with the peers.
+    pub fn web_config(&self) -> Option<&Path> {
+        self.web_config_file.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
+
+    /// The configuration file; a name that is empty is none.
+    pub fn config(&self) -> Option<&Path> {
+        self.config_file.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
 }
 
 /// What a command line asks for.
@@ -246,6 +259,11 @@ fn parse_path(text: &str) -> Result<String, String> {
         return Err("expected a path such as /metrics".to_owned());
     }
     Ok(text.to_owned())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]
+fn parse_file(text: &str) -> Result<PathBuf, Infallible> {
+    Ok(PathBuf::from(text))
 }
 
 fn parse_offset(text: &str) -> Result<Duration, String> {

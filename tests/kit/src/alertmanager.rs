@@ -33,16 +33,21 @@ pub struct Alertmanager {
 impl Alertmanager {
     /// Starts one with this configuration file's text.
     pub async fn start(configuration: &str) -> Result<Self> {
+        Self::start_with(configuration, &[]).await
+    }
+
+    /// Starts one with more flags.
+    pub async fn start_with(configuration: &str, flags: &[&str]) -> Result<Self> {
         let folder = Folder::new()?;
         let (port, server) =
-            process::on_free_port(async |port| launch(port, configuration, &folder).await).await?;
+            process::on_free_port(async |port| launch(port, configuration, flags, &folder).await).await?;
         Ok(Self { server, port, folder })
     }
 
     /// Starts one on this port and no other; for people who have bookmarks.
     pub async fn start_on(port: u16, configuration: &str) -> Result<Self> {
         let folder = Folder::new()?;
-        let (port, server) = launch(port, configuration, &folder).await?;
+        let (port, server) = launch(port, configuration, &[], &folder).await?;
         Ok(Self { server, port, folder })
     }
 
@@ -113,11 +118,17 @@ pub async fn amtool(arguments: &[&str]) -> Result<String> {
     process::run(&AMTOOL, arguments).await
 }
 
-async fn launch(port: u16, configuration: &str, folder: &Folder) -> Result<(u16, Server)> {
+async fn launch(
+    port: u16,
+    configuration: &str,
+    flags: &[&str],
+    folder: &Folder,
+) -> Result<(u16, Server)> {
     folder.write("alertmanager.yml", configuration)?;
     let ready = format!("http://127.0.0.1:{port}/-/ready");
     let launch = Launch::new(&ALERTMANAGER, folder)?
         .args(["--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address="])
+        .args(flags)
         .arg(format!("--web.listen-address=127.0.0.1:{port}"));
     let server = launch.start(START_BOUND, async || http_get(&ready, &[]).await?.ok().map(drop)).await?;
     Ok((port, server))

@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn errors_are_bounded() {
-        let info: String = (0..200).map(|number| format!("errorstat_E{number:03}:count=2\r\n")).collect();
+        let info: String = (0..200)
+            .fold(String::new(), |text, number| text + &format!("errorstat_E{number:03}:count=2\r\n"));
         let (lines, _) = render(PART, &info, vec![]);
         assert_eq!(lines.len(), 129);
         assert_eq!(lines.last().map(String::as_str), Some("errors_total{err=\"__other__\"} 144"));

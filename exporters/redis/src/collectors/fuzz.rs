@@ -51,7 +51,7 @@ fn check(info: &str, replies: Vec<(Command, Reply)>) -> Result<(), TestCaseError
 
 proptest! {
     #[test]
-    fn any_info(lines in prop::collection::vec(LINES, 0..40)) {
+    fn any_info(lines in prop::collection::vec(LINES, 0..12)) {
         check(&lines.join("\r\n"), Vec::new())?;
     }
 

@@ -82,7 +82,9 @@ fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> 
     percentiles(reading, &totals, output);
     let spikes = reading.answers.reply(Command::LatencyLatest).map(|reply| render_spikes(reply, output));
     let histograms = reading.answers.reply(Command::LatencyHistogram).map(|reply| {
-        reply.into_iter().for_each(|reply| render_histograms(reply, reading.show, &totals, output))
+        if let Some(reply) = reply {
+            render_histograms(reply, reading.show, &totals, output);
+        }
     });
     spikes.and(histograms)
 }
@@ -228,7 +230,7 @@ mod tests {
             let mut total = 0;
             let sent: Vec<(u64, u64)> = steps.iter().map(|(bound, more)| { total += more; (*bound, total) }).collect();
             for (bound, count) in fill(&sent, &thin(most)) {
-                let below = sent.iter().rev().find(|(sent, _)| *sent as f64 <= bound);
+                let below = sent.iter().rev().find(|(sent, _)| f64::from(u32::try_from(*sent).unwrap()) <= bound);
                 prop_assert_eq!(count, below.map_or(0, |(_, count)| *count));
             }
         }

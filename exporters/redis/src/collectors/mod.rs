@@ -315,7 +315,7 @@ pub(crate) mod testing {
         let mut page = Page::new();
         page.section(samples);
         let text = page.finish().0.encode(Format::Text, Compression::Identity);
-        sample_lines(&String::from_utf8(text.to_vec()).unwrap())
+        sample_lines(std::str::from_utf8(&text).unwrap())
     }
 
     fn sample_lines(page: &str) -> Vec<String> {

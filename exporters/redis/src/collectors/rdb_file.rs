@@ -45,7 +45,8 @@ impl Collector for RdbFile<'_> {
                         Err(error) => result = Err(error),
                     },
                     None => {
-                        result = Err(CollectError::new("config", "the server does not say where its file is"))
+                        result =
+                            Err(CollectError::new("config", "the server does not say where its file is"));
                     }
                 }
             }

@@ -173,7 +173,9 @@ fn render(reading: &Reading<'_>, output: &mut Output<'_>) -> Result<(), Reason> 
         match reply {
             Ok(reply) => {
                 let asked = words.last().map(String::as_str).unwrap_or_default();
-                reply.into_iter().for_each(|reply| render_index(asked, reply, output));
+                if let Some(reply) = reply {
+                    render_index(asked, reply, output);
+                }
             }
             Err(reason) => result = Err(reason),
         }

@@ -77,6 +77,27 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_says_which() {
+        let readme = include_str!("../../README.md");
+        let (_, list) = readme.split_once("all others are refused when the file\nis read:").unwrap();
+        let listed: Vec<String> = list
+            .split("\n## ")
+            .next()
+            .unwrap()
+            .split([' ', ',', ';', '/', '\n'])
+            .map(|word| word.trim_end_matches('.').to_lowercase())
+            .collect();
+        let subcommands =
+            SUBCOMMANDS.iter().flat_map(|(command, names)| [*command].into_iter().chain(names.split(' ')));
+        let missing: Vec<&str> = COMMANDS
+            .split(' ')
+            .chain(subcommands)
+            .filter(|word| !listed.iter().any(|known| known == word))
+            .collect();
+        assert_eq!(missing, Vec::<&str>::new());
+    }
+
+    #[test]
     fn what_reads_is_asked() {
         for (line, expected) in [
             ("LLEN jobs", "llen"),

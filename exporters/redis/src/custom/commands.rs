@@ -9,6 +9,7 @@ use toolkit::scrape::{CollectError, Collecting, Collector, Scrape};
 
 use super::CustomCommand;
 use super::question;
+use super::reading::Misread;
 use crate::error::Reason;
 use crate::output::Output;
 use crate::page::Reached;
@@ -61,7 +62,8 @@ impl Collector for Commands<'_> {
             for (reached, brought) in self.nodes.iter().zip(brought) {
                 for (command, brought) in reached.node.link.custom.iter().zip(brought) {
                     let outcome = show(command, reached, &brought, samples);
-                    failed = failed.or(outcome.err().map(|reason| (&command.name, reason)));
+                    let failure = outcome.err().map(|reason| (&command.name, reason));
+                    failed = failed.or(failure);
                 }
             }
             match failed {
@@ -122,7 +124,8 @@ fn write(command: &CustomCommand, reply: &Reply, output: &mut Output<'_>) -> (Re
                 dropped += 1;
             }
         });
-        outcome = outcome.and(read.map_err(super::reading::Misread::as_str));
+        let read = read.map_err(Misread::as_str);
+        outcome = outcome.and(read);
     }
     (outcome, dropped)
 }

@@ -157,15 +157,13 @@ fn rows(reply: &Reply, row: Option<usize>) -> Result<Vec<&[Reply]>, Misread> {
 }
 
 fn label(value: &Reply) -> Cow<'_, str> {
-    match value {
-        Reply::Integer(number) => number.to_string().into(),
-        _ => {
-            let text = value.lossy().unwrap_or_default();
-            match text.char_indices().nth(LABEL_CHARS) {
-                Some((end, _)) => text.get(..end).unwrap_or_default().to_owned().into(),
-                None => text,
-            }
-        }
+    if let Reply::Integer(number) = value {
+        return number.to_string().into();
+    }
+    let text = value.lossy().unwrap_or_default();
+    match text.char_indices().nth(LABEL_CHARS) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().to_owned().into(),
+        None => text,
     }
 }
 

@@ -99,7 +99,8 @@ impl Collector for Scripts<'_> {
                         .map_err(Reason::as_str)
                         .and_then(|reply| show(&script.path, reply.as_ref(), &mut output));
                     output.add(&RESULT, &[&script.path], result.unwrap_or(0.0));
-                    failed = failed.or(result.err().map(|reason| (script.path.as_str(), reason)));
+                    let failure = result.err().map(|reason| (script.path.as_str(), reason));
+                    failed = failed.or(failure);
                 }
             }
             match failed {

@@ -16,7 +16,6 @@ pub use web::{TlsVersion, WebFlags};
 
 /// The flags beside those that all programs have.
 #[derive(clap::Args, Clone)]
-#[expect(clippy::doc_markdown, reason = "clap shows the comments as they are")]
 pub struct Flags {
     /// The Redis of /metrics: redis://, rediss://, valkey://, valkeys://, unix:// or HOST:PORT; empty for none
     #[arg(

@@ -183,20 +183,21 @@ impl<'a> Asker<'a> {
         Ok((held, answers))
     }
 
-    fn is_allowed(&self, name: &'static str) -> Result<(), Reason> {
+    /// Whether the server takes a command, as far as is known, and why not.
+    pub fn is_allowed(&self, name: &'static str) -> Result<(), Reason> {
         self.kept.notes().refused.reason(&key(name), Instant::now()).map_or(Ok(()), Err)
     }
 
     /// Which of the queries may be sent, and why not. There are many of few names.
     fn allowed(&self, queries: &[Query<'_>]) -> Vec<Result<(), Reason>> {
         let mut known: Vec<(&str, Result<(), Reason>)> = Vec::new();
-        let judged = queries.iter().map(|query| match known.iter().find(|(name, _)| *name == query.name) {
-            Some((_, allowed)) => *allowed,
-            None => {
-                let allowed = self.is_allowed(query.name);
-                known.push((query.name, allowed));
-                allowed
+        let judged = queries.iter().map(|query| {
+            if let Some((_, allowed)) = known.iter().find(|(name, _)| *name == query.name) {
+                return *allowed;
             }
+            let allowed = self.is_allowed(query.name);
+            known.push((query.name, allowed));
+            allowed
         });
         judged.collect()
     }
@@ -207,8 +208,9 @@ impl<'a> Asker<'a> {
             Err(refusal) => refusal,
         };
         self.note(name, &refusal);
-        if !refusal.is_elsewhere() && refusal.reason() != Reason::Unsupported {
-            self.refused = self.refused.or(Some(refusal.reason()));
+        let is_nothing = refusal.is_elsewhere() || refusal.is_no_such_key();
+        if !is_nothing && refusal.reason() != Reason::Unsupported {
+            self.refused = self.refused.or_else(|| Some(refusal.reason()));
         }
         None
     }

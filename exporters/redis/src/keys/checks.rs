@@ -48,8 +48,10 @@ pub struct Bounds {
     pub replicas_only: bool,
 }
 
-/// The lists of keys, by flag and parameter.
-const LISTS: [(&str, &str, fn(&CheckFlags) -> &str); 5] = [
+/// A list of keys: its parameter, its flag, and what that says.
+type List = (&'static str, &'static str, fn(&CheckFlags) -> &str);
+
+const LISTS: [List; 5] = [
     ("check-keys", "--check-keys", |flags| &flags.check_keys),
     ("check-single-keys", "--check-single-keys", |flags| &flags.check_single_keys),
     ("check-streams", "--check-streams", |flags| &flags.check_streams),
@@ -190,16 +192,14 @@ fn csv(line: &str) -> Option<Vec<String>> {
     let mut fields = Vec::new();
     let mut rest = line;
     loop {
-        let (field, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted_field(quoted)?,
-            None => {
-                let end = rest.find(',').unwrap_or(rest.len());
-                let (field, after) = rest.split_at(end);
-                if field.contains('"') {
-                    return None;
-                }
-                (field.to_owned(), after)
+        let (field, after) = if let Some(quoted) = rest.strip_prefix('"') {
+            quoted_field(quoted)?
+        } else {
+            let (field, after) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
+            if field.contains('"') {
+                return None;
             }
+            (field.to_owned(), after)
         };
         fields.push(field);
         match after.strip_prefix(',') {

@@ -7,9 +7,11 @@ use super::ask::{Asker, Query};
 use crate::error::LinkError;
 use crate::reply::Reply;
 
-/// The last byte of a value that is read: 256 of them.
+/// Bytes of a value that are read.
+const VALUE_BYTES: f64 = 256.0;
+/// The last of them.
 const VALUE_END: &[u8] = b"255";
-/// The same where values are not shown: the header of a HyperLogLog.
+/// The same where values are not shown: the header of a `HyperLogLog`.
 const HEADER_END: &[u8] = b"15";
 
 /// Keys asked about in one write: the server does it in some 0.2 ms.
@@ -99,44 +101,76 @@ async fn of_chunk(
     let types: Vec<Option<&str>> = pairs.iter().map(|[of_type, _]| of_type.as_ref()?.text()).collect();
     let mut all: Vec<Option<Details>> = pairs.iter().map(begin).collect();
 
-    let end = if values { VALUE_END } else { HEADER_END };
-    let mut second = Vec::new();
-    for (key, of_type) in keys.iter().zip(&types) {
-        second.extend(size_query(key, *of_type));
-        if *of_type == Some("string") {
-            second.push(Query::new("getrange", &[b"GETRANGE", key, b"0", end]));
-        }
-    }
-    let mut replies = asker.ask(db, &second).await?.into_iter();
+    let heads = sizes_and_heads(asker, db, keys, (&types, values), &mut all).await?;
     let mut stale = Vec::new();
-    for ((index, of_type), found) in types.iter().enumerate().zip(&mut all) {
-        let Some(found) = found else { continue };
-        if size_query(b"", *of_type).is_some() {
-            found.size = replies.next().flatten().as_ref().and_then(Reply::number);
-        }
-        if *of_type == Some("string") {
-            let head = replies.next().flatten();
-            let head = head.as_ref().and_then(Reply::bytes).unwrap_or_default();
-            match hyperloglog(head) {
-                Some(HyperLogLog::Counts(count)) => found.size = Some(count),
-                Some(HyperLogLog::Stale) => stale.push(index),
-                None if values => found.value = value(head),
-                None => {}
-            }
+    for (index, head) in heads {
+        let Some(Some(found)) = all.get_mut(index) else { continue };
+        let head = head.bytes().unwrap_or_default();
+        match hyperloglog(head) {
+            Some(HyperLogLog::Counts(count)) => found.size = Some(count),
+            Some(HyperLogLog::Stale) => stale.push(index),
+            None if values => found.value = value(head),
+            None => {}
         }
     }
-    let third: Vec<_> = stale
-        .iter()
-        .filter_map(|index| Some(Query::new("pfcount", &[b"PFCOUNT", keys.get(*index)?])))
-        .collect();
-    if !third.is_empty() {
-        for (index, reply) in stale.into_iter().zip(asker.ask(db, &third).await?) {
-            if let Some(Some(found)) = all.get_mut(index) {
-                found.size = reply.as_ref().and_then(Reply::number);
-            }
+    let counts = at(keys, &stale).map(|key| Query::new("pfcount", &[b"PFCOUNT", key])).collect::<Vec<_>>();
+    for (index, reply) in stale.into_iter().zip(asker.ask(db, &counts).await?) {
+        if let Some(Some(found)) = all.get_mut(index) {
+            found.size = reply.as_ref().and_then(Reply::number);
         }
     }
     Ok(all)
+}
+
+/// Asks for the sizes of keys, and for what strings begin with: by their places.
+async fn sizes_and_heads(
+    asker: &mut Asker<'_>,
+    db: u32,
+    keys: &[&[u8]],
+    (types, values): (&[Option<&str>], bool),
+    all: &mut [Option<Details>],
+) -> Result<Vec<(usize, Reply)>, LinkError> {
+    let strings: Vec<usize> = types
+        .iter()
+        .enumerate()
+        .filter(|(_, found)| **found == Some("string"))
+        .map(|(index, _)| index)
+        .collect();
+    let sizes = keys.iter().zip(types).filter_map(|(key, of_type)| size_query(key, *of_type));
+    let end = if values { VALUE_END } else { HEADER_END };
+    let cut = asker.is_allowed("getrange").is_ok();
+    let heads = at(keys, if cut { &strings } else { &[] });
+    let heads = heads.map(|key| Query::new("getrange", &[b"GETRANGE", key, b"0", end]));
+    let queries: Vec<_> = sizes.chain(heads).collect();
+    let mut replies = asker.ask(db, &queries).await?.into_iter();
+    for (of_type, found) in types.iter().zip(all.iter_mut()) {
+        if size_query(b"", *of_type).is_some() {
+            let size = replies.next().flatten().as_ref().and_then(Reply::number);
+            if let Some(found) = found {
+                found.size = size;
+            }
+        }
+    }
+    if asker.is_allowed("getrange").is_ok() || !values {
+        return Ok(strings
+            .into_iter()
+            .zip(replies)
+            .filter_map(|(index, reply)| Some((index, reply?)))
+            .collect());
+    }
+    // rights for redis_exporter have GET only: it does for values that are known to be short
+    let is_short = |index: &usize| {
+        let found = all.get(*index).and_then(Option::as_ref);
+        found.and_then(|found| found.size).is_some_and(|size| size <= VALUE_BYTES)
+    };
+    let short: Vec<usize> = strings.into_iter().filter(is_short).collect();
+    let whole: Vec<_> = at(keys, &short).map(|key| Query::new("get", &[b"GET", key])).collect();
+    let replies = asker.ask(db, &whole).await?;
+    Ok(short.into_iter().zip(replies).filter_map(|(index, reply)| Some((index, reply?))).collect())
+}
+
+fn at<'a>(keys: &[&'a [u8]], places: &[usize]) -> impl Iterator<Item = &'a [u8]> {
+    places.iter().filter_map(|place| keys.get(*place).copied())
 }
 
 /// What the replies to TYPE and MEMORY USAGE tell.
@@ -152,7 +186,7 @@ fn size_query<'a>(key: &'a [u8], of_type: Option<&str>) -> Option<Query<'a>> {
     Some(Query::new(name, &[word, key]))
 }
 
-/// A HyperLogLog is a string that begins with `HYLL`, its encoding, three zeros, and the count that it was last asked
+/// A `HyperLogLog` is a string that begins with `HYLL`, its encoding, three zeros, and the count that it was last asked
 /// for, in 8 bytes of which the highest bit says that it has changed since.
 fn hyperloglog(head: &[u8]) -> Option<HyperLogLog> {
     match head {

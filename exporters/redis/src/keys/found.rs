@@ -47,9 +47,8 @@ pub struct Dropped {
     pub streams: u64,
 }
 
-impl Found {
-    /// Nothing so far.
-    pub fn new() -> Self {
+impl Default for Found {
+    fn default() -> Self {
         Self {
             ended: Instant::now(),
             took: Duration::ZERO,
@@ -64,7 +63,9 @@ impl Found {
             refused: None,
         }
     }
+}
 
+impl Found {
     /// Adds what was found on another node of the same cluster.
     pub fn add(&mut self, other: &Self, bounds: &Bounds, top: usize) {
         self.ended = self.ended.min(other.ended);
@@ -123,7 +124,7 @@ mod tests {
                 top: keys.clone(),
                 keys,
                 scanned: count,
-                ..Found::new()
+                ..Found::default()
             }
         };
         let bounds = Bounds { shown: 3, groups: 1, ..Bounds::default() };

@@ -155,7 +155,9 @@ impl KeyChecks<'_> {
                     let told = specs.into_iter().zip(found);
                     known.keys.extend(told.filter_map(|(spec, details)| Some((spec.clone(), details?))));
                 }
-                Err(LinkError::Refused(refusal)) => asker.refused = asker.refused.or(Some(refusal.reason())),
+                Err(LinkError::Refused(refusal)) => {
+                    asker.refused = asker.refused.or_else(|| Some(refusal.reason()));
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -163,7 +165,9 @@ impl KeyChecks<'_> {
         for spec in &site.streams {
             match streams::stream(&mut asker, spec.db, &spec.key, most).await {
                 Ok(found) => known.streams.extend(found.map(|stream| ((*spec).clone(), stream))),
-                Err(LinkError::Refused(refusal)) => asker.refused = asker.refused.or(Some(refusal.reason())),
+                Err(LinkError::Refused(refusal)) => {
+                    asker.refused = asker.refused.or_else(|| Some(refusal.reason()));
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -53,7 +53,7 @@ struct Look<'a> {
 
 /// Patterns, and names that match one.
 struct Patterns<'a> {
-    patterns: Vec<&'a [u8]>,
+    wanted: Vec<&'a [u8]>,
     /// Names that are asked for in each scrape as it is.
     singles: Vec<&'a [u8]>,
     names: Vec<Vec<u8>>,
@@ -76,7 +76,7 @@ impl Pass<'_> {
             let keys = databases.iter().find(|(found, _)| *found == db).map_or(0, |(_, keys)| *keys);
             match self.database(db, keys).await {
                 Err(LinkError::Refused(refusal)) => {
-                    self.asker.refused = self.asker.refused.or(Some(refusal.reason()));
+                    self.asker.refused = self.asker.refused.or_else(|| Some(refusal.reason()));
                 }
                 result => result?,
             }
@@ -254,12 +254,12 @@ impl<'a> Look<'a> {
 const MOST_CANDIDATES: usize = 10_000;
 
 impl<'a> Patterns<'a> {
-    fn new(patterns: Vec<&'a [u8]>, singles: Vec<&'a [u8]>) -> Self {
-        Self { patterns, singles, names: Vec::new(), dropped: 0 }
+    fn new(wanted: Vec<&'a [u8]>, singles: Vec<&'a [u8]>) -> Self {
+        Self { wanted, singles, names: Vec::new(), dropped: 0 }
     }
 
     fn look(&mut self, name: &[u8], most: usize) {
-        if self.patterns.iter().any(|pattern| glob::matches(pattern, name)) && !self.singles.contains(&name) {
+        if self.wanted.iter().any(|pattern| glob::matches(pattern, name)) && !self.singles.contains(&name) {
             if self.names.len() < most {
                 self.names.push(name.to_vec());
             } else {

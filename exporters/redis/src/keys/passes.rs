@@ -181,7 +181,7 @@ impl Drop for Ending<'_> {
 async fn run(checked: Arc<Checked>, pace: Arc<Mutex<Pace>>, node: Node) {
     let _ending = Ending(&checked);
     let asker = Asker::new(&node.kept, &node.link, &node.kept.scan, true);
-    let pass = Pass { asker, checks: &checked.checks, pace: &pace, found: Found::new() };
+    let pass = Pass { asker, checks: &checked.checks, pace: &pace, found: Found::default() };
     let outcome = tokio::select! {
         outcome = pass.run() => outcome.map_err(|error| error.reason()),
         () = unasked(&checked) => Err(Reason::Timeout),
@@ -218,25 +218,25 @@ fn expected(state: &State, checks: &Checks, databases: &[(u32, u64)]) -> Duratio
     let keys: u64 = databases.iter().filter(|(db, _)| wanted(*db)).map(|(_, keys)| keys).sum();
     let each = if weighs_all { WEIGHED_KEY_COST } else { KEY_COST };
     let cost = each.saturating_mul(u32::try_from(keys).unwrap_or(u32::MAX));
-    match cost.checked_sub(BURST) {
-        None => cost,
-        Some(beyond) => {
-            Duration::try_from_secs_f64(beyond.as_secs_f64() / checks.bounds.share).unwrap_or(Duration::MAX)
-        }
+    if cost <= BURST {
+        return cost;
     }
+    // what is saved is spent first, and what is slept off is a burst more than what was taken
+    Duration::try_from_secs_f64(cost.as_secs_f64() / checks.bounds.share).unwrap_or(Duration::MAX)
 }
 
+/// A pass is waited for only when the whole of it would fit: what is large is never waited for, not even for its end.
 fn next(state: &State, expected: Duration, affords: bool, now: Instant, until: Instant) -> Next {
-    let in_time = |began: Instant, took: Duration| began.checked_add(took).is_some_and(|end| end <= until);
+    let fits = |took: Duration| now.checked_add(took).is_some_and(|end| end <= until);
     let was_short = |last: &Arc<Found>| last.took <= SHORT && last.spent <= BURST;
     let may_wait = state.last.as_ref().is_none_or(was_short);
     match (&state.running, &state.last) {
         (Some(Running { began, expected, .. }), _) => {
             let is_late = now.duration_since(*began) > expected.saturating_add(LATE);
-            if may_wait && !is_late && in_time(*began, *expected) { Next::Wait } else { Next::Show }
+            if may_wait && !is_late && fits(*expected) { Next::Wait } else { Next::Show }
         }
         (None, Some(_)) if !affords => Next::Show,
-        (None, _) if may_wait && in_time(now, expected) => Next::BeginAndWait,
+        (None, _) if may_wait && fits(expected) => Next::BeginAndWait,
         (None, _) => Next::Begin,
     }
 }
@@ -253,7 +253,7 @@ mod tests {
 
     fn found(took: u64, spent: u64) -> Arc<Found> {
         let (took, spent) = (Duration::from_millis(took), Duration::from_millis(spent));
-        Arc::new(Found { took, spent, ..Found::new() })
+        Arc::new(Found { took, spent, ..Found::default() })
     }
 
     #[tokio::test(start_paused = true)]
@@ -272,7 +272,7 @@ mod tests {
             (Some((0, soon)), None, soon, true, Next::Wait),
             (Some((5, soon)), None, soon, true, Next::Show),
             (Some((5, Duration::from_secs(8))), None, soon, true, Next::Wait),
-            (Some((5, late)), None, soon, true, Next::Wait),
+            (Some((5, late)), None, soon, true, Next::Show),
             (Some((1, late)), None, soon, true, Next::Show),
             (Some((0, soon)), Some(found(20, 2)), soon, true, Next::Wait),
             (Some((5, Duration::from_secs(8))), Some(found(8_000, 450)), soon, true, Next::Show),
@@ -297,8 +297,8 @@ mod tests {
         let state = State { asked: Instant::now(), last: None, failed: None, running: None };
         for (arguments, databases, milliseconds) in [
             (["--count-keys=a*"], vec![(0, 1_000), (1, 9_000_000)], 1),
-            (["--count-keys=a*"], vec![(0, 1_050_000)], 20_000),
-            (["--top-keys=1"], vec![(0, 10_000), (1, 15_000)], 1_000),
+            (["--count-keys=a*"], vec![(0, 1_000_000)], 20_000),
+            (["--top-keys=1"], vec![(0, 10_000), (1, 15_000)], 2_000),
         ] {
             let checks = Checks::parse(&flags(&arguments).checks).unwrap();
             let found = expected(&state, &checks, &databases).as_millis();

@@ -1,5 +1,7 @@
 //! Real clusters, and servers that lie about theirs.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kit::blackhole::Full;
@@ -199,6 +201,44 @@ async fn a_node_that_hangs_costs_only_itself() {
     let up: Vec<&str> = page.family("redis_up").iter().map(|line| line.rsplit_once(' ').unwrap().1).collect();
     assert_eq!((up.len(), up.iter().filter(|up| **up == "1").count()), (2, 1), "{}", page.0);
     assert!(page.0.contains("redis_exporter_last_scrape_error{err=\"timeout\",node="));
+    exporter.stop().await;
+}
+
+#[tokio::test]
+async fn when_the_seed_hangs_another_node_is_asked() {
+    let nodes: Arc<Mutex<String>> = Arc::default();
+    let (of_seed, of_other) = (Arc::clone(&nodes), Arc::clone(&nodes));
+    let hangs = Arc::new(AtomicBool::new(false));
+    let hanging = Arc::clone(&hangs);
+    let tell = member_of(move || of_seed.lock().unwrap().clone());
+    let seed = Scripted::start(
+        move |words: &[String]| {
+            if hanging.load(Ordering::SeqCst) { Act::Hang } else { tell(words) }
+        },
+    )
+    .await;
+    let other = Scripted::start(member_of(move || of_other.lock().unwrap().clone())).await;
+    let address = |server: &Scripted| server.url().replace("redis://", "");
+    let both = |epoch| {
+        format!(
+            "a {}@1 master - 0 0 1 connected 0-1\nb {}@1 master - 0 0 {epoch} connected 2-3\n",
+            address(&seed),
+            address(&other)
+        )
+    };
+    *nodes.lock().unwrap() = both(1);
+    let exporter = exporter(&["--redis.addr", &seed.url(), "--cluster-nodes"]).await;
+    page(&exporter, "/metrics").await;
+    hangs.store(true, Ordering::SeqCst);
+    *nodes.lock().unwrap() = both(2);
+    let page = Page(get(&exporter, "/metrics", 3.0).await.text());
+    let series = |name: &str, server: &Scripted, shard: &str| {
+        page.value(&format!("redis_{name}{{node=\"{}\",role=\"master\",shard=\"{shard}\"}}", address(server)))
+    };
+    assert_eq!(series("up", &seed, "0"), Some(0.0), "{}", page.0);
+    assert_eq!(series("up", &other, "2"), Some(1.0));
+    assert_eq!(series("cluster_node_config_epoch", &other, "2"), Some(2.0), "the other node has told");
+    assert_eq!(page.value("redis_scrape_collector_success{collector=\"cluster_nodes\"}"), Some(1.0));
     exporter.stop().await;
 }
 

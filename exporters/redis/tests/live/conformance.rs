@@ -19,7 +19,18 @@ const NOT_SHOWN: &[(&str, &str, &str)] = &[
         "`subexpiry` under KeyDB's name; here it is redis_db_keys_with_expiring_items",
     ),
     ("-sentinel", "redis_db_keys", "a Sentinel has no databases: the peer makes up sixteen"),
+    ("redis-5.0", "redis_connected_client_total_memory_consumed_bytes", NOT_TOLD),
+    ("redis-5.0", "redis_stream_group_entries_read", NOT_TOLD),
+    ("redis-5.0", "redis_stream_group_lag", NOT_TOLD),
+    ("redis-5.0", "redis_stream_max_deleted_entry_id", NOT_TOLD),
+    ("redis-6.2", "redis_stream_group_entries_read", NOT_TOLD),
+    ("redis-6.2", "redis_stream_group_lag", NOT_TOLD),
+    ("redis-6.2", "redis_stream_max_deleted_entry_id", NOT_TOLD),
+    ("redis-7.0-replica", "redis_stream_group_entries_read", NOT_TOLD),
 ];
+
+/// Where the server does not say.
+const NOT_TOLD: &str = "the server does not tell it: the peer makes up a 0";
 
 /// What is told otherwise than by the peer, or is not the same a moment later: (part of the stage's name, begin of a
 /// series, reason).
@@ -37,6 +48,13 @@ const OTHER_VALUES: &[(&str, &str, &str)] = &[
     ("", "redis_cluster_stats_", "goes on meanwhile"),
     ("", "redis_cluster_messages_", "goes on meanwhile"),
     ("", "redis_connected_slave_offset_bytes", "goes on meanwhile"),
+    ("", "redis_last_key_groups_scrape_duration_milliseconds", "each its own"),
+    ("", "redis_config_key_value{key=\"masteruser\"", "who it is at its primary is a secret"),
+    ("", "redis_config_key_value{key=\"primaryuser\"", "who it is at its primary is a secret"),
+    ("", "redis_config_key_value{key=\"primaryauth\"", "the peer hides only the older name, masterauth"),
+    ("-cluster", "redis_keys_count", "of the whole cluster; the peer asks one node"),
+    ("-cluster", "redis_number_of_distinct_key_groups", "of the whole cluster; the peer asks one node"),
+    ("-cluster", "redis_key_group_", "of the whole cluster; the peer asks one node"),
     ("valkey", "redis_instance_info{", "its mode is called server_mode, which the peer does not read"),
     (
         "-sentinel",

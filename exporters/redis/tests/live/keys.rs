@@ -260,6 +260,35 @@ async fn what_an_acl_denies_is_not_asked_again() {
 }
 
 #[tokio::test]
+async fn rights_that_are_enough_for_redis_exporter_are_enough() {
+    let rules = "metrics on >pw ~* +info +scan +type +strlen +get +memory +select";
+    let redis = Redis::builder().user(rules).start().await.unwrap();
+    redis.cli(&["SET", "short", "7"]).await.unwrap();
+    redis.cli(&["SET", "long", &"x".repeat(257)]).await.unwrap();
+    let exporter = exporter(&[
+        "--redis.addr",
+        &redis.url(),
+        "--redis.user=metrics",
+        "--redis.password=pw",
+        "--check-single-keys=short,long",
+    ])
+    .await;
+    for success in [0.0, 1.0] {
+        let found = page(&exporter, "/metrics").await;
+        check(
+            &found,
+            &[
+                ("redis_key_value{db=\"db0\",key=\"short\"}", Some(7.0)),
+                ("redis_key_size{db=\"db0\",key=\"long\"}", Some(257.0)),
+                ("redis_scrape_collector_success{collector=\"keys\"}", Some(success)),
+            ],
+        );
+        assert!(found.family("redis_key_value_as_string").is_empty());
+    }
+    exporter.stop().await;
+}
+
+#[tokio::test]
 async fn a_primary_is_left_alone_when_replicas_are_to_be_asked() {
     let primary = seeded().await;
     let replica = Redis::builder().replica_of(&primary).start().await.unwrap();
@@ -301,9 +330,8 @@ async fn no_scrape_waits_for_a_large_keyspace() {
 #[tokio::test]
 async fn odd_replies_of_scan() {
     let scan = |cursor: &str, keys: &[&str]| {
-        let keys: String = keys.iter().map(|key| format!("${}\r\n{key}\r\n", key.len())).collect::<String>();
-        let count = keys.matches("\r\n").count() / 2;
-        Act::Say(format!("*2\r\n${}\r\n{cursor}\r\n*{count}\r\n{keys}", cursor.len()))
+        let names: Vec<String> = keys.iter().map(|key| format!("${}\r\n{key}\r\n", key.len())).collect();
+        Act::Say(format!("*2\r\n${}\r\n{cursor}\r\n*{}\r\n{}", cursor.len(), names.len(), names.concat()))
     };
     let server =
         Scripted::start(move |words| match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
@@ -335,10 +363,10 @@ async fn odd_replies_of_scan() {
 #[tokio::test]
 async fn each_key_of_a_cluster_is_shown_once() {
     let cluster = Cluster::start(3, 1).await.unwrap();
-    let set: String = (1..=6).map(|number| format!("SET a{number} abc\n")).collect();
+    let set = "SET a1 abc\nSET a2 abc\nSET a3 abc\nSET a4 abc\nSET a5 abc\nSET a6 abc\n";
     for primary in cluster.primaries() {
         // those of another are refused
-        primary.cli_reading(&[], &set).await.unwrap();
+        primary.cli_reading(&[], set).await.unwrap();
         primary.cli(&["CONFIG", "RESETSTAT"]).await.unwrap();
     }
     for replica in cluster.replicas() {
@@ -442,15 +470,15 @@ async fn patterns_of_keys_match_what_they_match_in_redis() {
     let mut number = numbers(9);
     let keys: Vec<String> =
         (0..200).map(|_| text(&["a", "b", "c", "-", "]", "^", "\\\\"], &mut number)).collect();
-    let set: String = keys.iter().map(|key| format!("SET \"{key}\" 1\n")).collect();
-    redis.cli_reading(&[], &set).await.unwrap();
+    let set: Vec<String> = keys.iter().map(|key| format!("SET \"{key}\" 1\n")).collect();
+    redis.cli_reading(&[], &set.concat()).await.unwrap();
     let stored = redis.cli(&["--no-raw", "DBSIZE"]).await.unwrap();
     let patterns: Vec<String> = (0..400)
         .map(|_| text(&["a", "b", "c", "*", "?", "[", "]", "[^a]", "[a-b]", "-", "^", "\\\\"], &mut number))
         .collect();
-    let asked: String =
+    let asked: Vec<String> =
         patterns.iter().map(|pattern| format!("SCAN 0 MATCH \"{pattern}\" COUNT 1000\nECHO end\n")).collect();
-    let said = redis.cli_reading(&[], &asked).await.unwrap();
+    let said = redis.cli_reading(&[], &asked.concat()).await.unwrap();
     let mut keys: Vec<String> = keys.iter().map(|key| key.replace("\\\\", "\\")).collect();
     keys.sort();
     keys.dedup();

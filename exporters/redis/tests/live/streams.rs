@@ -52,7 +52,7 @@ async fn streams_groups_and_consumers() {
         ),
         // ids that are no times have no age
         ("redis_stream_group_oldest_pending_age_seconds{db=\"db0\",stream=\"stream2\",group=\"slow\"}", None),
-        ("redis_scrape_collector_success{collector=\"keys\"}", Some(0.0)),
+        ("redis_scrape_collector_success{collector=\"keys\"}", Some(1.0)),
     ] {
         assert_eq!(found.value(series), expected, "{series}\n{}", found.0);
     }

@@ -113,12 +113,12 @@ impl Stage {
     }
 
     async fn pair(watched: Watched, version: Version) -> Self {
-        let mut options = options(version).config("appendonly yes");
+        let mut primary = options(version, Redis::builder()).config("appendonly yes");
         if watched == Watched::Restricted {
-            options = options.user(RESTRICTED);
+            primary = primary.user(RESTRICTED);
         }
-        let primary = options.start().await.unwrap();
-        let replica = options_of_all(Redis::builder().replica_of(&primary)).start().await.unwrap();
+        let primary = primary.start().await.unwrap();
+        let replica = options(version, Redis::builder().replica_of(&primary)).start().await.unwrap();
         replica.replicating().await.unwrap();
         let mut keys = KEYS.to_owned();
         if matches!(version, Version::V8_0 | Version::Valkey9_1) {
@@ -138,7 +138,7 @@ impl Stage {
     }
 
     async fn cluster(version: Version) -> Self {
-        let cluster = Cluster::of(options(version), 3, 1).await.unwrap();
+        let cluster = Cluster::of(options(version, Redis::builder()), 3, 1).await.unwrap();
         let seen = &cluster.nodes()[0];
         seen.cli_reading(&["-c"], KEYS).await.unwrap();
         seen.cli_reading(&[], EVENTS).await.unwrap();
@@ -164,14 +164,10 @@ impl Stage {
     }
 }
 
-fn options(version: Version) -> Builder {
-    let options = options_of_all(Redis::builder().version(version));
+fn options(version: Version, builder: Builder) -> Builder {
+    let builder = builder.version(version).config("latency-monitor-threshold 10");
     // where there is no such setting, everybody may
-    if version >= Version::V7_0 { options.config("enable-debug-command yes") } else { options }
-}
-
-fn options_of_all(builder: Builder) -> Builder {
-    builder.config("latency-monitor-threshold 10")
+    if version >= Version::V7_0 { builder.config("enable-debug-command yes") } else { builder }
 }
 
 /// Opens connections that stay, and waits until the server has done what they said.

@@ -68,7 +68,7 @@ fn check<P: Program>(flags: &Flags<P::Flags>) -> Result<(), StartError> {
 }
 
 fn configuration<P: Program>(flags: &Flags<P::Flags>) -> Result<P::Config, ConfigError> {
-    let document = flags.common.config_file.as_deref().map(Document::read).transpose()?;
+    let document = flags.common.config().map(Document::read).transpose()?;
     P::configure(&flags.own, document.as_ref())
 }
 
@@ -116,7 +116,7 @@ fn allow_open_files() {
 }
 
 fn healthcheck<F>(flags: &Flags<F>) -> Result<(), StartError> {
-    let perhaps_tls = flags.common.web_config_file.is_some() || flags.common.guard.given().is_some();
+    let perhaps_tls = flags.common.web_config().is_some() || flags.common.guard.given().is_some();
     let transport = if perhaps_tls { Transport::PerhapsTls } else { Transport::Plain };
     let address = flags.common.listen_addresses.first().map_or("", String::as_str);
     runtime(1)?.block_on(web::healthcheck(address, transport)).map_err(StartError::new)

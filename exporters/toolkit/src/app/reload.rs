@@ -47,7 +47,7 @@ impl<P: Program> Reloader<P> {
     }
 
     async fn try_reload(&self) -> Result<(), StartError> {
-        let document = self.flags.common.config_file.as_deref().map(Document::read).transpose()?;
+        let document = self.flags.common.config().map(Document::read).transpose()?;
         let config = P::configure(&self.flags.own, document.as_ref())?;
         self.program.reconfigure(config).await?;
         Ok(self.access.reload().await?)

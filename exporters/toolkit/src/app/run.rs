@@ -41,7 +41,7 @@ impl<P: Program> App<P> {
     /// Configuration that is wrong, an address that cannot be listened on, or what the program cannot open.
     pub async fn build(flags: Flags<P::Flags>) -> Result<Self, StartError> {
         let common = &flags.common;
-        let document = common.config_file.as_deref().map(Document::read).transpose()?;
+        let document = common.config().map(Document::read).transpose()?;
         let config = P::configure(&flags.own, document.as_ref())?;
         let access = Arc::new(access::<P>(common)?);
         let listener = Listener::bind(&common.listen_addresses).await.map_err(StartError::new)?;
@@ -106,7 +106,7 @@ impl<P: Program> App<P> {
 
 /// Who may come in, by the web config file or by the program's own flags.
 pub(super) fn access<P: Program>(common: &CommonFlags) -> Result<Access, ConfigError> {
-    let access = Access::load_or_guard(common.web_config_file.as_deref(), &common.guard)?;
+    let access = Access::load_or_guard(common.web_config(), &common.guard)?;
     Ok(access.open_also(P::PEER_HEALTH.map(|(path, _)| path)))
 }
 

@@ -34,6 +34,16 @@ pub enum RegexpError {
     },
 }
 
+impl RegexpError {
+    /// The same about the pattern as it was written.
+    fn of(self, written: &str) -> Self {
+        match self {
+            Self::TooLong(_) => Self::TooLong(written.len()),
+            Self::Invalid { problem, .. } => Self::Invalid { pattern: written.to_owned(), problem },
+        }
+    }
+}
+
 /// Compiles a pattern that may match anywhere in a text.
 ///
 /// # Errors
@@ -47,7 +57,9 @@ pub fn compile(pattern: &str) -> Result<Regex, RegexpError> {
 /// # Errors
 /// It is not one of Go's patterns, or too big.
 pub fn compile_whole(pattern: &str) -> Result<Regex, RegexpError> {
-    build(pattern, &format!("^(?:{})$", translated(pattern)?))
+    // put together before it is read, as Go programs do: `a)(b` is a pattern then, and an open `\Q` is none
+    let translated = translated(&format!("^(?:{pattern})$")).map_err(|error| error.of(pattern))?;
+    build(pattern, &translated)
 }
 
 /// The pattern as the engine reads it.
@@ -75,6 +87,11 @@ fn build(pattern: &str, translated: &str) -> Result<Regex, RegexpError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check(pattern: &str, text: &str, expected: bool) {
+        let found = compile_whole(pattern).map(|regex| regex.is_match(text));
+        assert_eq!(found, Ok(expected), "{pattern} on {text:?} ({:?})", translated(pattern));
+    }
 
     #[test]
     fn matches_what_go_matches() {
@@ -119,9 +136,18 @@ mod tests {
             (r"[\d-z]+", "5-z", true),
             (r"[\x41-\x43]", "B", true),
             (r"[\]]", "]", true),
+        ] {
+            check(pattern, text, expected);
+        }
+    }
+
+    #[test]
+    fn reads_what_the_engine_does_not() {
+        for (pattern, text, expected) in [
             (r"\Qa.b\E+", "a.bb", true),
             (r"\Qa.b\E+", "axb", false),
-            (r"\Qa|b", "a|b", true),
+            (r"\Qa|b\E", "a|b", true),
+            ("a)(b", "ab", true),
             (r"\Q\E", "", true),
             (r"\123", "S", true),
             (r"\0", "\0", true),
@@ -156,8 +182,7 @@ mod tests {
             (" # ", " # ", true),
             ("🙂+", "🙂🙂", true),
         ] {
-            let found = compile_whole(pattern).map(|regex| regex.is_match(text));
-            assert_eq!(found, Ok(expected), "{pattern} on {text:?} ({:?})", translated(pattern));
+            check(pattern, text, expected);
         }
     }
 

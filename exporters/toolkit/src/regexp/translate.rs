@@ -75,7 +75,7 @@ struct Translation<'a> {
     names: HashSet<&'a str>,
 }
 
-impl<'a> Translation<'a> {
+impl Translation<'_> {
     fn run(mut self) -> Result<String> {
         let mut last = Last::default();
         while let Some(character) = self.reader.next() {
@@ -150,11 +150,9 @@ impl<'a> Translation<'a> {
             return Err(format!("groups are nested more than {MAX_DEPTH} deep"));
         }
         self.out.push('(');
-        if self.reader.take("?") {
-            if !self.named()? && !self.flags()? {
-                // flags alone are no group
-                return Ok(Last::default());
-            }
+        // flags alone are no group
+        if self.reader.take("?") && !self.named()? && !self.flags()? {
+            return Ok(Last::default());
         }
         self.open.push(Open::default());
         Ok(Last::default())

@@ -69,7 +69,7 @@ impl Access {
             Some(flag) if path.is_some() => {
                 Err(ConfigError::flag(flag, "cannot be used beside --web.config.file, which says the same"))
             }
-            Some(_) => Self::read(Origin::Guard(guard.clone())),
+            Some(_) => Self::read(Origin::Guard(Box::new(guard.clone()))),
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) enum Origin {
     /// The web config file.
     File(PathBuf),
     /// The program's own flags.
-    Guard(Guard),
+    Guard(Box<Guard>),
 }
 
 /// Reads the settings anew. Blocks on the disk.

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::release::Version;
 use super::{REDIS_SERVER, Redis, START_BOUND};
@@ -12,6 +12,12 @@ use crate::tls::{Authority, LOOPBACK};
 
 /// How far above its port a member of a cluster listens for the other members.
 const BUS: u16 = 10_000;
+
+/// Both must be below Linux's range for outgoing connections, so that no client socket takes one meanwhile.
+const LAST_BUS: u16 = 32_000;
+
+/// Tries to find two free ports; every sixth succeeds.
+const PORT_TRIES: u32 = 1_000;
 
 /// How a Redis is to be started.
 #[derive(Clone, Debug, Default)]
@@ -112,9 +118,7 @@ impl Builder {
         let folder = Folder::new()?;
         let files = self.tls.map(|_| TlsFiles::write(&folder)).transpose()?;
         process::on_free_port(async |port| {
-            if self.role == Role::Member {
-                TcpListener::bind(("127.0.0.1", port + BUS)).context("address already in use")?;
-            }
+            let port = if self.role == Role::Member { member_port()? } else { port };
             folder.write("redis.conf", self.configuration(port, files.as_ref()))?;
             Ok((port, self.launch(port, &folder).await?))
         })
@@ -178,6 +182,17 @@ impl Builder {
         lines.extend(self.lines.iter().cloned());
         lines.join("\n") + "\n"
     }
+}
+
+/// A port that nobody listens on now, with the one for the other members.
+fn member_port() -> Result<u16> {
+    for _ in 0..PORT_TRIES {
+        let port = process::free_port()?;
+        if port + BUS < LAST_BUS && TcpListener::bind(("127.0.0.1", port + BUS)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no two free ports {BUS} apart")
 }
 
 /// The files of a Redis that speaks TLS.

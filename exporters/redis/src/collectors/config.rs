@@ -97,7 +97,13 @@ const LEFT_OUT: [&str; 4] = ["masterauth", "requirepass", "tls-key-file-pass", "
 /// A setting with one of these in its name can hold a secret, or half of one.
 const SECRET: [&str; 5] = ["pass", "auth", "secret", "token", "user"];
 /// Settings with such a name that hold none: each takes one of a few words.
-const NO_SECRET: [&str; 2] = ["tls-auth-clients", "tls-auth-clients-user"];
+const NO_SECRET: [&str; 5] = [
+    "hide-user-data-from-log",
+    "lazyfree-lazy-user-del",
+    "lazyfree-lazy-user-flush",
+    "tls-auth-clients",
+    "tls-auth-clients-user",
+];
 
 /// Stands for a value that is not shown.
 const REDACTED: &str = "<redacted>";
@@ -105,13 +111,16 @@ const REDACTED: &str = "<redacted>";
 /// Most settings that are shown; a server of today has 200.
 const MAX_SETTINGS: usize = 1_000;
 
+/// Whether a setting with this name, in lower case, can hold a secret or half of one.
+pub(super) fn can_hold_a_secret(name: &str) -> bool {
+    !NO_SECRET.contains(&name) && SECRET.iter().any(|part| name.contains(part))
+}
+
 fn shown(name: &str, redact: bool) -> Shown {
     let name = name.to_ascii_lowercase();
-    if !redact || NO_SECRET.contains(&name.as_str()) {
-        Shown::Whole
-    } else if LEFT_OUT.contains(&name.as_str()) {
+    if redact && LEFT_OUT.contains(&name.as_str()) {
         Shown::Nothing
-    } else if SECRET.iter().any(|part| name.contains(part)) {
+    } else if redact && can_hold_a_secret(&name) {
         Shown::Name
     } else {
         Shown::Whole

@@ -9,6 +9,7 @@ use metrics::{
     REPLICA_FLAGS, REPLICA_LINK, SENTINELS, SETTING, SETTING_VALUE, SLAVES, STATUS, TILTS,
 };
 
+use super::config::can_hold_a_secret;
 use super::{Following, Part, Reading, Render};
 use crate::command::{Command, CommandOptions};
 use crate::error::Reason;
@@ -22,9 +23,6 @@ const NAME: &str = "sentinel";
 
 /// Masters that are asked about further, three commands each. Fleets of one Sentinel group have some dozens.
 const MAX_MASTERS: usize = 500;
-
-/// Settings with these in their names can hold a secret or half of one.
-const SECRET_NAMES: [&str; 4] = ["pass", "user", "auth", "secret"];
 
 /// Asked about each master.
 const ABOUT_MASTER: [Command; 3] =
@@ -141,7 +139,7 @@ fn write_info(reading: &Reading<'_>, output: &mut Output<'_>) {
 fn write_settings(reply: Option<&Reply>, redact: bool, output: &mut Output<'_>) {
     for (key, value) in reply.into_iter().flat_map(Reply::pairs) {
         let (Some(key), Some(value)) = (key.text(), value.lossy()) else { continue };
-        if redact && SECRET_NAMES.iter().any(|part| key.contains(part)) {
+        if redact && can_hold_a_secret(&key.to_ascii_lowercase()) {
             continue;
         }
         output.add(&SETTING, &[key, &value], 1.0);

@@ -4,10 +4,10 @@
 //! |---|---|
 //! | [`checks`], [`spec`] | what is looked for, and how people write it |
 //! | [`glob`], [`lua`] | patterns of Redis and of Lua |
-//! | [`sites`] | which node is asked for what |
+//! | [`mod@sites`] | which node is asked for what |
 //! | [`passes`], [`pass`], [`pace`] | when the keys are looked through, how, and how fast |
 //! | [`recent`], [`groups`], [`top`] | what is held meanwhile, each within a bound |
-//! | [`ask`], [`details`] | questions about keys on a connection, and what is known of a key |
+//! | [`ask`], [`mod@details`] | questions about keys on a connection, and what is known of a key |
 //! | [`found`], [`render`] | what was found, and its samples |
 //!
 //! Keys with a name are asked for in each scrape on the page's own connection, once the page has been asked for;

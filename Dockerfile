@@ -12,7 +12,9 @@ ENV RUSTUP_TOOLCHAIN=1.95.0
 WORKDIR /src
 COPY . .
 # no cache mounts, so that every builder understands it
-RUN cargo build --release --locked --workspace --bins --exclude xtask --exclude kit --exclude tests \
+# alertrouter apart: its threads would bring what the exporters do not need into them
+RUN cargo build --release --locked --workspace --bins --exclude alertrouter --exclude xtask --exclude kit --exclude tests \
+ && cargo build --release --locked --package alertrouter \
  && mkdir -p /out/bin /out/data \
  && find target/release -maxdepth 1 -type f -perm -u+x -exec cp {} /out/bin/ \;
 
@@ -34,6 +36,11 @@ FROM programs AS redis-exporter
 EXPOSE 9121
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/usr/local/bin/redis-exporter", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/redis-exporter"]
+
+FROM programs AS postgres-exporter
+EXPOSE 9187
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/usr/local/bin/postgres-exporter", "healthcheck"]
+ENTRYPOINT ["/usr/local/bin/postgres-exporter"]
 
 FROM programs AS alertrouter
 EXPOSE 10093

@@ -9,6 +9,7 @@
 //! sent is remembered before the lane is free again; between two events nothing runs.
 
 mod lane;
+mod storm;
 mod targets;
 
 use std::collections::HashMap;
@@ -23,14 +24,17 @@ use crate::metrics::Metrics;
 use crate::moment::Moment;
 use crate::routing::Current;
 use crate::store::{Due, Finish, Outcome, Store, StoreError};
+use crate::watch::Alarm;
 use lane::Lane;
+use storm::Storms;
 use targets::{Health, Targets};
 
 /// Attempts at the same time, over all targets: each holds a message and a connection.
 const MAX_IN_FLIGHT: usize = 64;
 
-/// Longest sleep, so that a clock that was set back cannot stop deliveries for long.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// Longest sleep, so that a clock that was set back cannot stop deliveries for long, and `dlq retry`, which is another
+/// process, is seen soon.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
 /// Pause when the store cannot be read.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -45,6 +49,8 @@ pub struct Deliverer {
     pub metrics: Metrics,
     /// The time.
     pub clock: Clock,
+    /// Who is told when something is given up.
+    pub alarm: Alarm,
 }
 
 impl Deliverer {
@@ -54,8 +60,12 @@ impl Deliverer {
         let mut targets = Targets::default();
         let mut lanes: HashMap<Id, Due> = HashMap::new();
         let mut attempts: JoinSet<Health> = JoinSet::new();
+        let mut storms = Storms::default();
         while !*stop.borrow() {
-            let sleep = match deliverer.start_due(&mut targets, &mut lanes, &mut attempts, &stop).await {
+            let sleep = match deliverer
+                .start_due(&mut targets, &mut storms, &mut lanes, &mut attempts, &stop)
+                .await
+            {
                 Ok(sleep) => sleep,
                 Err(error) => {
                     tracing::error!(%error, "the outbox cannot be read");
@@ -69,9 +79,15 @@ impl Deliverer {
                 Some(ended) = attempts.join_next_with_id(), if !attempts.is_empty() => {
                     deliverer.ended(ended, &mut targets, &mut lanes).await;
                 }
+                Some((target, health)) = storms.next_card(), if storms.is_flying() => {
+                    targets.heard(&target, health, deliverer.now());
+                }
             }
         }
-        let finish = async { while attempts.join_next().await.is_some() {} };
+        let finish = async {
+            while attempts.join_next().await.is_some() {}
+            storms.finish().await;
+        };
         if tokio::time::timeout(STOP, finish).await.is_err() {
             tracing::warn!(
                 "some deliveries were cut off; they are in doubt and will be repeated after the start"
@@ -83,11 +99,13 @@ impl Deliverer {
     async fn start_due(
         self: &Arc<Self>,
         targets: &mut Targets,
+        storms: &mut Storms,
         lanes: &mut HashMap<Id, Due>,
         attempts: &mut JoinSet<Health>,
         stop: &watch::Receiver<bool>,
     ) -> Result<Duration, StoreError> {
         let now = self.now();
+        let card = storms.step(self, targets, now, stop).await?;
         loop {
             let before = lanes.len();
             if before >= MAX_IN_FLIGHT {
@@ -100,7 +118,12 @@ impl Deliverer {
                 if lanes.len() >= MAX_IN_FLIGHT || known || !targets.admit(&due.target, now) {
                     continue;
                 }
-                let lane = Lane { deliverer: self.clone(), due: due.clone(), stop: stop.clone() };
+                let lane = Lane {
+                    deliverer: self.clone(),
+                    due: due.clone(),
+                    stop: stop.clone(),
+                    storms: storms.open(),
+                };
                 let id = attempts.spawn(lane.deliver()).id();
                 lanes.insert(id, due);
             }
@@ -110,7 +133,7 @@ impl Deliverer {
             }
         }
         self.metrics.targets_down.set(targets.down());
-        let next = [self.store.next_due(now).await?, targets.next(now)].into_iter().flatten().min();
+        let next = [self.store.next_due(now).await?, targets.next(now), card].into_iter().flatten().min();
         Ok(next.map_or(LONGEST_SLEEP, |next| next.since(now)).clamp(SHORTEST_SLEEP, LONGEST_SLEEP))
     }
 

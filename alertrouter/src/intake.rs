@@ -4,6 +4,7 @@
 //! |---|---|
 //! | 200 | everything in the request is on the disk, or was known |
 //! | 200 | the body cannot be read: its head is in quarantine; the same bytes again would not help |
+//! | 401 | the bearer token is wrong |
 //! | 413 | the body is over the limit: its head is in quarantine |
 //! | 503 | it is not durable: the sender tries again |
 //!
@@ -15,18 +16,21 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use toolkit::clock::Clock;
+use toolkit::config::{Secret, SecretError, SecretSource};
 
 use crate::metrics::Metrics;
 use crate::moment::Moment;
 use crate::payload::{Payload, Status};
-use crate::routing::{Current, Routing};
-use crate::store::{Accept, Accepted, Store, StoreError};
+use crate::routing::{Current, Destinations, Routing};
+use crate::sources::Sources;
+use crate::store::{Accept, Accepted, HeldGroup, Origin, Store, StoreError};
+use crate::watch::Alarm;
 
 /// Largest body: a payload of some 30,000 alerts.
 const MAX_BODY: usize = 32 << 20;
@@ -54,7 +58,26 @@ pub struct Intake {
     metrics: Metrics,
     clock: Clock,
     memory: Arc<Semaphore>,
+    alarm: Alarm,
+    sources: Sources,
+    token: Arc<tokio::sync::Mutex<Option<Read>>>,
 }
+
+/// A bearer token as it was read.
+struct Read {
+    at: Instant,
+    source: SecretSource,
+    secret: Secret,
+}
+
+/// For so long a token is not read again: a file for each of thousands of requests a second would cost too much.
+const TOKEN: Duration = Duration::from_secs(5);
+
+/// Held alerts that are taken at once.
+const HELD: u32 = 500;
+
+/// Between two looks at what is held; what is due is told well within a minute.
+const HELD_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why a body was not read to its end.
 enum Unread {
@@ -65,12 +88,97 @@ enum Unread {
 
 impl Intake {
     /// An intake that writes to this store.
-    pub fn new(store: Store, routing: Current, metrics: Metrics, clock: Clock) -> Self {
-        Self { store, routing, metrics, clock, memory: Arc::new(Semaphore::new(BODIES)) }
+    pub fn new(
+        store: Store,
+        routing: Current,
+        metrics: Metrics,
+        clock: Clock,
+        alarm: Alarm,
+        sources: Sources,
+    ) -> Self {
+        let memory = Arc::new(Semaphore::new(BODIES));
+        Self { store, routing, metrics, clock, memory, alarm, sources, token: Arc::default() }
+    }
+
+    /// Takes held alerts anew when they are due, until told to stop.
+    pub async fn release(self, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                _ = stop.changed() => return,
+                () = tokio::time::sleep(HELD_PAUSE) => {}
+            }
+            let now = Moment::from(self.clock.now());
+            self.sources.forget_old(now);
+            match self.store.due_held(now, HELD).await {
+                Ok(groups) => {
+                    for group in groups {
+                        self.take_held(group, now).await;
+                    }
+                }
+                Err(error) => tracing::debug!(%error, "held alerts cannot be read now"),
+            }
+        }
+    }
+
+    async fn take_held(&self, group: HeldGroup, now: Moment) {
+        let HeldGroup { grouping, sender, external_url, alerts, rows } = group;
+        let inhibited = self.sources.inhibited(&alerts);
+        let inhibited = |at: usize| inhibited.get(at).copied().unwrap_or(false);
+        let Destinations { groups, held } = self.routing.get().groups(&alerts, &grouping, inhibited, now);
+        let origin = Origin::Held(rows);
+        let body = Vec::new();
+        let accept = Accept { now, sender, external_url, body, alerts, groups, grouping, held, origin };
+        match self.store.accept(accept).await {
+            Ok(accepted) => self.count_accepted(&accepted),
+            // it is tried again
+            Err(error) => tracing::debug!(%error, "held alerts cannot be taken now"),
+        }
+    }
+
+    /// Whether a request may come in. Nobody may when the token cannot be read: that is our fault, so it is no 401.
+    async fn admit(&self, headers: &HeaderMap) -> Result<(), Response> {
+        let Some(source) = self.routing.get().intake.bearer_token.clone() else { return Ok(()) };
+        let secret = match self.token(source).await {
+            Ok(secret) => secret,
+            Err(error) => {
+                tracing::error!(%error, "no webhook can be let in");
+                return Err(self.unavailable("no_token", "the token cannot be read"));
+            }
+        };
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let given = given.and_then(|value| value.split_once(' '));
+        let given = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let given = given.map(|(_, token)| Secret::from(token.trim()));
+        // all lines are compared, and each in constant time, so that time tells nothing
+        let right = secret.expose().lines().map(str::trim).filter(|line| !line.is_empty());
+        let right = right.filter(|line| given.as_ref() == Some(&Secret::from(*line))).count();
+        if right > 0 {
+            return Ok(());
+        }
+        self.metrics.payloads.with_label_values(&["unauthorized"]).inc();
+        self.alarm.refused(self.clock.now().into());
+        let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+        Err((StatusCode::UNAUTHORIZED, challenge, "the bearer token is wrong\n").into_response())
+    }
+
+    async fn token(&self, source: SecretSource) -> Result<Secret, SecretError> {
+        let mut known = self.token.lock().await;
+        if let Some(known) = &*known
+            && known.source == source
+            && known.at.elapsed() < TOKEN
+        {
+            return Ok(known.secret.clone());
+        }
+        let secret = source.read().await?;
+        *known = Some(Read { at: Instant::now(), source, secret: secret.clone() });
+        Ok(secret)
     }
 
     /// POST /webhook
     pub async fn webhook(State(intake): State<Self>, request: Request) -> Response {
+        if let Err(refusal) = intake.admit(request.headers()).await {
+            return refusal;
+        }
         let encoded = request
             .headers()
             .get(header::CONTENT_ENCODING)
@@ -116,22 +224,26 @@ impl Intake {
         let now = Moment::from(self.clock.now());
         let routing = self.routing.get();
         let prepared = if body.len() > PARSE_APART {
-            match tokio::task::spawn_blocking(move || prepare(&routing, body, now)).await {
+            let sources = self.sources.clone();
+            match tokio::task::spawn_blocking(move || prepare(&routing, &sources, body, now)).await {
                 Ok(prepared) => prepared,
                 Err(_) => return self.unavailable("internal", "the body could not be parsed"),
             }
         } else {
-            prepare(&routing, body, now)
+            prepare(&routing, &self.sources, body, now)
         };
         let (accept, payload) = match prepared {
             Ok(prepared) => prepared,
             Err((error, body)) => return self.quarantine("payload", &error, body).await,
         };
         self.count(&payload, &accept);
-        if accept.groups.is_empty() {
+        if accept.groups.is_empty() && accept.held.is_empty() {
             return self.done("nothing", &Accepted::default());
         }
         match self.store.accept(accept).await {
+            Ok(accepted) if accepted.held > 0 && accepted.transitions.is_empty() => {
+                self.done("held", &accepted)
+            }
             Ok(accepted) if accepted.transitions.is_empty() => self.done("known", &accepted),
             Ok(accepted) => self.done("accepted", &accepted),
             Err(error) => self.failed(&error),
@@ -140,14 +252,18 @@ impl Intake {
 
     fn done(&self, result: &'static str, accepted: &Accepted) -> Response {
         self.metrics.payloads.with_label_values(&[result]).inc();
+        self.count_accepted(accepted);
+        tracing::debug!(result, transitions = accepted.transitions.len(), "webhook");
+        (StatusCode::OK, "ok\n").into_response()
+    }
+
+    fn count_accepted(&self, accepted: &Accepted) {
         for transition in &accepted.transitions {
             self.metrics.transitions.with_label_values(&[transition.name()]).inc();
         }
         for decision in &accepted.decisions {
             self.metrics.decisions.with_label_values(&[decision.name()]).inc();
         }
-        tracing::debug!(result, transitions = accepted.transitions.len(), "webhook");
-        (StatusCode::OK, "ok\n").into_response()
     }
 
     fn count(&self, payload: &Payload, accept: &Accept) {
@@ -178,6 +294,7 @@ impl Intake {
                     "a webhook cannot be read; it is kept in quarantine"
                 );
                 self.metrics.payloads.with_label_values(&["quarantined"]).inc();
+                self.alarm.raise();
                 (StatusCode::OK, "kept in quarantine\n").into_response()
             }
             Err(error) => self.failed(&error),
@@ -193,6 +310,7 @@ impl Intake {
         match self.store.quarantine(now, "too_large", head, head.len() as u64).await {
             Ok(()) => {
                 self.metrics.payloads.with_label_values(&["too_large"]).inc();
+                self.alarm.raise();
                 (StatusCode::PAYLOAD_TOO_LARGE, "the body is over 32 MiB\n").into_response()
             }
             Err(error) => self.failed(&error),
@@ -215,13 +333,16 @@ impl Intake {
 
 type Prepared = Result<(Accept, Payload), (String, Vec<u8>)>;
 
-fn prepare(routing: &Routing, body: Vec<u8>, now: Moment) -> Prepared {
+fn prepare(routing: &Routing, sources: &Sources, body: Vec<u8>, now: Moment) -> Prepared {
     let mut payload = match Payload::parse(&body) {
         Ok(payload) => payload,
         Err(error) => return Err((error.to_string(), body)),
     };
     let alerts = std::mem::take(&mut payload.alerts);
-    let groups = routing.groups(&alerts, &payload.group_labels);
+    let grouping = std::mem::take(&mut payload.group_labels);
+    let inhibited = sources.hear(&alerts, now);
+    let inhibited = |at: usize| inhibited.get(at).copied().unwrap_or(false);
+    let Destinations { groups, held } = routing.groups(&alerts, &grouping, inhibited, now);
     let accept = Accept {
         now,
         sender: payload.receiver.clone(),
@@ -229,6 +350,9 @@ fn prepare(routing: &Routing, body: Vec<u8>, now: Moment) -> Prepared {
         body,
         alerts,
         groups,
+        grouping,
+        held,
+        origin: Origin::Sender,
     };
     Ok((accept, payload))
 }

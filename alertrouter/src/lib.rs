@@ -16,6 +16,7 @@
 //! | endpoint | |
 //! |---|---|
 //! | `POST /webhook`, `POST /webhook/` | for `webhook_configs` of Alertmanager |
+//! | `/ready` | 503 while nothing can be made durable |
 //! | `/`, `/metrics`, `/-/healthy`, `/-/ready`, `POST /-/reload` | as every program of the suite |
 
 mod commands;
@@ -34,15 +35,19 @@ pub mod outbox;
 pub mod payload;
 pub mod route;
 pub mod routing;
+pub mod sources;
 pub mod store;
+pub mod watch;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::routing::post;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
 use clap::ArgMatches;
-use tokio::sync::watch;
+use tokio::sync::watch::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 use toolkit::app::{About, Context, Program, StartError};
 use toolkit::clock::Clock;
@@ -56,10 +61,11 @@ use deliver::Deliverer;
 use intake::Intake;
 use matcher::ParserMode;
 use metrics::Metrics;
-use moment::Moment;
 use notify::pace::Paces;
 use routing::{Current, Routing};
-use store::{Options, Store};
+use sources::Sources;
+use store::{Options, Store, StoreError};
+use watch::{Alarm, Watch};
 
 /// The alert router.
 pub struct Alertrouter {
@@ -68,9 +74,10 @@ pub struct Alertrouter {
     storage_path: PathBuf,
     routing: Current,
     paces: Paces,
+    sources: Sources,
     metrics: Metrics,
     clock: Clock,
-    stop: watch::Sender<bool>,
+    stop: Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -130,7 +137,7 @@ impl Program for Alertrouter {
         let storage_path = config.storage_path.clone();
         let store = Store::open(Options {
             path: storage_path.clone(),
-            max_pages: None,
+            room: config.room,
             observe: Box::new(move |jobs, took| {
                 observed.batch.observe(f64::from(u32::try_from(jobs).unwrap_or(u32::MAX)));
                 observed.commit.observe(took.as_secs_f64());
@@ -140,28 +147,33 @@ impl Program for Alertrouter {
         let paces = Paces::default();
         let routing = Current::new(Routing::build(config, &paces).map_err(StartError::new)?);
         let clock = context.clock;
-        let (stop, stopped) = watch::channel(false);
+        let (stop, stopped) = channel(false);
+        let (alarm, sources) = (Alarm::default(), Sources::default());
+        remember_sources(&store, &routing, &sources).await.map_err(StartError::new)?;
+        let intake = Intake::new(
+            store.clone(),
+            routing.clone(),
+            metrics.clone(),
+            clock.clone(),
+            alarm.clone(),
+            sources.clone(),
+        );
         let deliverer = Deliverer {
             store: store.clone(),
             routing: routing.clone(),
             metrics: metrics.clone(),
             clock: clock.clone(),
+            alarm: alarm.clone(),
         };
+        let watch = Watch { store: store.clone(), routing: routing.clone(), clock: clock.clone(), alarm };
         let tasks = vec![
             tokio::spawn(deliverer.run(stopped.clone())),
+            tokio::spawn(watch.run(stopped.clone())),
+            tokio::spawn(intake.clone().release(stopped.clone())),
             tokio::spawn(housekeeping(store.clone(), routing.clone(), clock.clone(), stopped)),
         ];
-        Ok(Self {
-            intake: Intake::new(store.clone(), routing.clone(), metrics.clone(), clock.clone()),
-            store,
-            storage_path,
-            routing,
-            paces,
-            metrics,
-            clock,
-            stop,
-            tasks: Mutex::new(tasks),
-        })
+        let tasks = Mutex::new(tasks);
+        Ok(Self { intake, store, storage_path, routing, paces, sources, metrics, clock, stop, tasks })
     }
 
     async fn reconfigure(&self, config: Config) -> Result<(), StartError> {
@@ -170,12 +182,17 @@ impl Program for Alertrouter {
         }
         remark(&config);
         self.routing.set(Routing::build(config, &self.paces).map_err(StartError::new)?);
-        Ok(())
+        remember_sources(&self.store, &self.routing, &self.sources).await.map_err(StartError::new)
     }
 
     fn routes(self: &Arc<Self>) -> axum::Router {
         // both, because a redirect would turn the POST into a GET and lose the alert
+        let ready = async |State(store): State<Store>| match store.problem() {
+            None => (StatusCode::OK, "ready\n".to_owned()),
+            Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")),
+        };
         axum::Router::new()
+            .route("/ready", get(ready).with_state(self.store.clone()))
             .route("/webhook", post(Intake::webhook))
             .route("/webhook/", post(Intake::webhook))
             .with_state(self.intake.clone())
@@ -184,9 +201,9 @@ impl Program for Alertrouter {
     async fn scrape(&self, _scrape: &Scrape, _page: &mut Page) {
         match self.store.counts().await {
             Ok(counts) => {
-                let now = Moment::from(self.clock.now());
-                let oldest = counts.oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64());
-                self.metrics.set_counts(&counts, oldest);
+                let routing = self.routing.get();
+                let targets = routing.targets().map(|target| &*target.settings.id);
+                self.metrics.set_counts(&counts, targets, self.clock.now().into());
             }
             Err(error) => tracing::error!(%error, "the store cannot be counted"),
         }
@@ -228,6 +245,14 @@ fn remark(config: &Config) {
     }
 }
 
+/// What fires and inhibits others is known from the start, and by the rules that hold now.
+async fn remember_sources(store: &Store, routing: &Current, sources: &Sources) -> Result<(), StoreError> {
+    let rules = &routing.get().inhibit_rules;
+    let firing = if rules.is_empty() { Vec::new() } else { store.firing_labels().await? };
+    sources.replace(rules, firing);
+    Ok(())
+}
+
 /// How often old rows are looked for.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 
@@ -235,7 +260,7 @@ const HOUSEKEEPING: Duration = Duration::from_mins(1);
 const PROBE: Duration = Duration::from_secs(1);
 
 /// Removes what is beyond the limits, and notices when a broken store works again.
-async fn housekeeping(store: Store, routing: Current, clock: Clock, mut stop: watch::Receiver<bool>) {
+async fn housekeeping(store: Store, routing: Current, clock: Clock, mut stop: Receiver<bool>) {
     let mut probe = tokio::time::interval(PROBE);
     let mut prune = tokio::time::interval(HOUSEKEEPING);
     loop {
@@ -247,6 +272,9 @@ async fn housekeeping(store: Store, routing: Current, clock: Clock, mut stop: wa
                 }
             }
             _ = prune.tick() => {
+                if let Err(error) = store.expire_leases(clock.now().into()).await {
+                    tracing::debug!(%error, "leases could not be looked at");
+                }
                 let limits = routing.get().limits;
                 match store.prune(clock.now().into(), limits).await {
                     Ok(pruned) => tracing::debug!(?pruned, "old rows removed"),

@@ -1,9 +1,11 @@
 //! The router's metrics about itself. No label ever holds a text of an alert.
 
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 
+use crate::moment::Moment;
 use crate::store::Counts;
 
 /// All of them.
@@ -21,6 +23,8 @@ pub struct Metrics {
     pub decisions: IntCounterVec,
     /// Attempts by integration and reason; `delivered` is success.
     pub deliveries: IntCounterVec,
+    /// Attempts by target and reason. The targets are those of the configuration.
+    pub target_results: IntCounterVec,
     /// From the first decision that waited to the delivery.
     pub delivery_lag: HistogramVec,
     /// What was given up.
@@ -33,6 +37,8 @@ pub struct Metrics {
     pub intake: Histogram,
     /// Targets that nothing is sent to until a probe succeeds.
     pub targets_down: IntGauge,
+    /// Targets at which one card stands for many groups.
+    pub storms: IntGauge,
     /// Commits that failed.
     pub store_errors: IntCounter,
     outbox: IntGauge,
@@ -42,6 +48,9 @@ pub struct Metrics {
     quarantined: IntGauge,
     firing: IntGauge,
     groups: IntGauge,
+    held: IntGauge,
+    target_depth: IntGaugeVec,
+    target_oldest: GaugeVec,
 }
 
 impl Metrics {
@@ -73,6 +82,18 @@ impl Metrics {
             .buckets(vec![0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 3600.0]);
         let delivery_lag = HistogramVec::new(options, &["integration"])?;
         registry.register(Box::new(delivery_lag.clone()))?;
+        let target_depth = IntGaugeVec::new(
+            Opts::new("target_outbox_depth", "Threads with a change that the target was not told yet.")
+                .namespace(NAMESPACE),
+            &["target"],
+        )?;
+        registry.register(Box::new(target_depth.clone()))?;
+        let target_oldest = GaugeVec::new(
+            Opts::new("target_oldest_seconds", "Age of the oldest change that the target was not told yet.")
+                .namespace(NAMESPACE),
+            &["target"],
+        )?;
+        registry.register(Box::new(target_oldest.clone()))?;
         let store_errors = IntCounter::with_opts(
             Opts::new("store_errors_total", "Requests to the store that failed.").namespace(NAMESPACE),
         )?;
@@ -88,6 +109,11 @@ impl Metrics {
             transitions: counters("transitions_total", "Changes of alerts' states.", &["kind"])?,
             decisions: counters("decisions_total", "Decisions whether a target is told.", &["decision"])?,
             deliveries: counters("deliveries_total", "Attempts to deliver.", &["integration", "reason"])?,
+            target_results: counters(
+                "target_results_total",
+                "Attempts to deliver, by target.",
+                &["target", "reason"],
+            )?,
             delivery_lag,
             dead_letters: counters(
                 "dead_letters_total",
@@ -113,6 +139,7 @@ impl Metrics {
                 "targets_down",
                 "Targets that are only probed, because they refuse everything.",
             )?,
+            storms: gauge("storms", "Targets at which one card stands for many groups now.")?,
             store_errors,
             outbox: gauge("outbox_depth", "Threads with a change that was not told yet.")?,
             in_flight: gauge("outbox_in_flight", "Threads with a delivery under way.")?,
@@ -121,6 +148,9 @@ impl Metrics {
             quarantined: gauge("quarantined_payloads", "Requests that could not be read and are kept.")?,
             firing: gauge("firing_alerts", "Alerts that fire, once per group.")?,
             groups: gauge("firing_groups", "Groups in which something fires.")?,
+            held: gauge("held_alerts", "Alerts whose telling is put off: muted or inhibited.")?,
+            target_depth,
+            target_oldest,
         };
         metrics.show_zeros();
         Ok(metrics)
@@ -128,7 +158,7 @@ impl Metrics {
 
     /// What alerts are written about is there from the start, so that its first increase is seen.
     fn show_zeros(&self) {
-        for result in ["accepted", "known", "nothing", "quarantined", "too_large"] {
+        for result in ["accepted", "known", "held", "nothing", "quarantined", "too_large", "unauthorized"] {
             self.payloads.with_label_values(&[result]);
         }
         for integration in ["slack", "email"] {
@@ -136,15 +166,27 @@ impl Metrics {
         }
     }
 
-    /// Takes over what the store counted.
-    pub fn set_counts(&self, counts: &Counts, oldest_seconds: f64) {
+    /// Takes over what the store counted. `targets`: those of the configuration, which are shown when nothing waits, too.
+    pub fn set_counts<'a>(&self, counts: &Counts, targets: impl Iterator<Item = &'a str>, now: Moment) {
+        let age = |since: Moment| now.since(since).as_secs_f64();
         self.outbox.set(counts.pending + counts.in_flight);
         self.in_flight.set(counts.in_flight);
-        self.oldest.set(oldest_seconds);
+        self.oldest.set(counts.oldest.map_or(0.0, age));
         self.dead.set(counts.dead);
         self.quarantined.set(counts.quarantined);
         self.firing.set(counts.firing);
         self.groups.set(counts.groups);
+        self.held.set(counts.held);
+        self.target_depth.reset();
+        self.target_oldest.reset();
+        for target in targets {
+            self.target_depth.with_label_values(&[target]);
+            self.target_oldest.with_label_values(&[target]);
+        }
+        for waiting in &counts.targets {
+            self.target_depth.with_label_values(&[&waiting.target]).set(waiting.lanes);
+            self.target_oldest.with_label_values(&[&waiting.target]).set(age(waiting.oldest));
+        }
     }
 }
 

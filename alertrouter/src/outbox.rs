@@ -63,9 +63,16 @@ pub fn plan(view: &View, told: &Told<'_>, send_resolved: bool, edits: bool) -> O
     if told.alerts.is_empty() || (view.again && told.sent.firing == 0 && view.sent.is_some()) {
         return None;
     }
-    let Some(sent) = &view.sent else { return Some(Action::Post) };
-    if sent.key == told.sent.key && (!view.again || edits) {
+    let Some(sent) = &view.sent else {
+        return (told.sent.firing > 0 || has_untold(view, told)).then_some(Action::Post);
+    };
+    if sent.key == told.sent.key && !view.again {
         return None;
+    }
+    if told.sent.firing == 0 && sent.firing == 0 && !has_untold(view, told) {
+        // only ends whose starts nobody here was told: where there is a message that shows them it is kept right
+        let shows = edits && view.place.is_some() && sent.episode == told.sent.episode;
+        return shows.then_some(Action::Edit);
     }
     let other_episode = sent.episode != told.sent.episode;
     let rings = told.sent.firing > 0 && sent.firing == 0;
@@ -73,6 +80,11 @@ pub fn plan(view: &View, told: &Told<'_>, send_resolved: bool, edits: bool) -> O
     let closed = other_episode && (sent.firing == 0 || !send_resolved);
     let edit = edits && view.place.is_some() && !rings && !closed;
     Some(if edit { Action::Edit } else { Action::Post })
+}
+
+/// Whether something fired of which the target has not heard, even if it is over.
+fn has_untold(view: &View, told: &Told<'_>) -> bool {
+    told.alerts.iter().any(|alert| alert.fired > view.sent_revision)
 }
 
 /// The name of a delivery: the same for every attempt to tell the same, different after each success.
@@ -195,6 +207,9 @@ mod tests {
         assert_eq!(plan(&view, &told(&view, true, false), true, false), None);
         view.again = true;
         assert_eq!(plan(&view, &told(&view, true, false), true, false), Some(Action::Post));
+        // a message that can be edited shows for how long it fires, and its thread says it
+        view.sent = Some(Sent { key: told(&view, true, true).sent.key, firing: 1, episode: 1, revision: 1 });
+        assert_eq!(plan(&view, &told(&view, true, true), true, true), Some(Action::Edit));
         view.alerts = vec![alert(1, Status::Resolved, 1, 1)];
         assert_eq!(plan(&view, &told(&view, true, false), false, false), None);
     }

@@ -195,6 +195,18 @@ fn unquote(quoted: &str) -> String {
     name
 }
 
+/// Does what Go's `regexp.QuoteMeta` does, for those who are told as Alertmanager would tell them.
+pub(crate) fn quote(name: &str) -> String {
+    let mut quoted = String::with_capacity(name.len());
+    for character in name.chars() {
+        if QUOTED.contains(character) {
+            quoted.push('\\');
+        }
+        quoted.push(character);
+    }
+    quoted
+}
+
 /// What `regexp.QuoteMeta` puts a backslash before.
 const QUOTED: &str = r"\.+*?()|[]{}^$";
 

@@ -1,18 +1,19 @@
 //! A configuration at work: the route tree, and targets that are ready to be sent to. Swapped whole on reload.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use crate::config::{Config, Delivery};
+use crate::config::{Config, Delivery, IntakeSettings};
 use crate::decide::Policy;
 use crate::inhibit::InhibitRule;
 use crate::labels::Labels;
+use crate::moment::Moment;
 use crate::notify::pace::Paces;
 use crate::notify::{Target, edits};
-use crate::payload::Alert;
+use crate::payload::{Alert, Status};
 use crate::route::Route;
-use crate::store::{Limits, Routed, TargetPolicy};
+use crate::store::{Hold, Limits, Routed, TargetPolicy};
 
 /// A configuration at work.
 #[derive(Debug)]
@@ -25,10 +26,26 @@ pub struct Routing {
     pub inhibit_rules: Vec<InhibitRule>,
     /// What the store keeps.
     pub limits: Limits,
+    /// Who may send.
+    pub intake: IntakeSettings,
     failover: BTreeMap<Arc<str>, Arc<str>>,
     policies: HashMap<Arc<str>, Arc<[TargetPolicy]>>,
     targets: HashMap<Arc<str>, Arc<Target>>,
+    /// Targets of files before this one for which something still waits.
+    retired: RwLock<HashMap<Arc<str>, Arc<Target>>>,
 }
+
+/// Where the alerts of a payload go.
+#[derive(Debug, Default)]
+pub struct Destinations {
+    /// Who is told now.
+    pub groups: Vec<Routed>,
+    /// What waits.
+    pub held: Vec<Hold>,
+}
+
+/// An inhibited alert is asked again after this: well within a minute of the end of what inhibits it.
+const INHIBITED: Duration = Duration::from_secs(15);
 
 /// A ghost lives until the sender's next flush, and a little longer.
 const GHOST_GRACE: Duration = Duration::from_secs(30);
@@ -54,13 +71,40 @@ impl Routing {
                 targets.insert(id, Arc::new(target));
             }
         }
-        let Config { route, delivery, inhibit_rules, failover, limits, .. } = config;
-        Ok(Self { route, delivery, inhibit_rules, limits, failover, policies, targets })
+        let Config { route, delivery, inhibit_rules, failover, limits, intake, .. } = config;
+        Ok(Self {
+            route,
+            delivery,
+            inhibit_rules,
+            limits,
+            intake,
+            failover,
+            policies,
+            targets,
+            retired: RwLock::default(),
+        })
     }
 
-    /// The target with this name, if the configuration (still) has it.
+    /// The target with this name, if the configuration has it, or had it and something still waits for it.
     pub fn target(&self, id: &str) -> Option<Arc<Target>> {
-        self.targets.get(id).cloned()
+        self.targets.get(id).cloned().or_else(|| self.retired.read().ok()?.get(id).cloned())
+    }
+
+    /// Forgets targets of older files for which nothing waits any more.
+    pub fn retire(&self, waiting: &HashSet<String>) {
+        if let Ok(mut retired) = self.retired.write() {
+            retired.retain(|id, _| waiting.contains(&**id));
+        }
+    }
+
+    /// Takes over the targets that an older file had and this one has not.
+    fn inherit(&self, older: &Self) {
+        let (Ok(mut ours), Ok(theirs)) = (self.retired.write(), older.retired.read()) else { return };
+        for (id, target) in older.targets.iter().chain(theirs.iter()) {
+            if !self.targets.contains_key(id) {
+                ours.insert(id.clone(), target.clone());
+            }
+        }
     }
 
     /// The targets of a receiver; none when it drops its alerts, or is not known.
@@ -85,8 +129,21 @@ impl Routing {
 
     /// Puts the alerts of a payload into the groups of our receivers. A receiver without targets gets nothing, which
     /// is how people silence a part of the tree.
-    pub fn groups(&self, alerts: &[Alert], sender: &Labels) -> Vec<Routed> {
+    ///
+    /// What a route mutes, or another alert inhibits (`inhibited`, by the alert's place), waits.
+    pub fn groups(
+        &self,
+        alerts: &[Alert],
+        sender: &Labels,
+        inhibited: impl Fn(usize) -> bool,
+        now: Moment,
+    ) -> Destinations {
         let mut groups: Vec<Routed> = Vec::new();
+        let mut held: Vec<Hold> = Vec::new();
+        let mut hold = |alert, until| match held.last_mut() {
+            Some(last) if last.alert == alert => last.until = last.until.min(until),
+            _ => held.push(Hold { alert, until }),
+        };
         let mut index: HashMap<(Arc<str>, Labels), usize> = HashMap::new();
         for (at, alert) in alerts.iter().enumerate() {
             for route in self.route.matches(&alert.labels) {
@@ -94,6 +151,12 @@ impl Routing {
                 else {
                     continue;
                 };
+                let inhibited = inhibited(at) && alert.status == Status::Firing;
+                let inhibited = inhibited.then(|| now.plus(INHIBITED));
+                if let Some(until) = route.muted(now).or(inhibited) {
+                    hold(at, until);
+                    continue;
+                }
                 let labels = route.group_by.labels(&alert.labels, sender);
                 let group = *index.entry((route.receiver.clone(), labels)).or_insert_with_key(
                     |(receiver, labels)| {
@@ -115,7 +178,7 @@ impl Routing {
                 }
             }
         }
-        groups
+        Destinations { groups, held }
     }
 }
 
@@ -143,6 +206,7 @@ impl Current {
 
     /// Swaps in another.
     pub fn set(&self, routing: Routing) {
+        routing.inherit(&self.get());
         match self.0.write() {
             Ok(mut current) => *current = Arc::new(routing),
             Err(mut poisoned) => **poisoned.get_mut() = Arc::new(routing),

@@ -38,6 +38,7 @@ const OPENMETRICS_PARSER: Package =
 
 const POSTGRES_CLIENT: Package = Package { name: "postgresql-client", programs: &[&["psql"]], python: None };
 const PGBOUNCER: Package = Package { name: "pgbouncer", programs: &[&["pgbouncer"]], python: None };
+const POSTFIX: Package = Package { name: "postfix", programs: &[&["postfix"]], python: None };
 /// Has the servers that Debian has not: PostgreSQL 13 to 18.
 const NPM: Package = Package { name: "npm", programs: &[&["npm"]], python: None };
 /// The same: Redis 5.0 and 6.2.
@@ -48,7 +49,7 @@ pub(crate) const DEMO: &[Package] = &[GCC, REDIS, PROMETHEUS, ALERTMANAGER];
 
 /// What the tests need.
 pub(crate) const TEST: &[Package] =
-    &[GCC, REDIS, PROMETHEUS, ALERTMANAGER, OPENMETRICS_PARSER, POSTGRES_CLIENT, PGBOUNCER, NPM, PIP];
+    &[GCC, REDIS, PROMETHEUS, ALERTMANAGER, OPENMETRICS_PARSER, POSTGRES_CLIENT, PGBOUNCER, POSTFIX, NPM, PIP];
 
 /// Asked by Debian's packages before they start a service; 101 means no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";

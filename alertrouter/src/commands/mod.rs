@@ -1,11 +1,15 @@
-//! Subcommands: `check-config`, and `routes` with `show`, `test` and `diff`.
+//! Subcommands: `check-config`, `routes` with `show`, `test` and `diff`, `render`, `send-test`, and `dlq`.
 //!
-//! They read files and print; none of them sends anything or writes to the store.
+//! They read files and print. Only `send-test` sends anything, and only `dlq` writes to the store.
 
 mod cases;
 mod check;
 mod diff;
+mod dlq;
+mod render;
 mod routes;
+pub(crate) mod sample;
+mod send_test;
 mod tree;
 
 use std::io::Write;
@@ -34,7 +38,7 @@ impl From<String> for Failed {
 
 /// All of them, for clap.
 pub(crate) fn all() -> Vec<Command> {
-    vec![check::command(), routes::command()]
+    vec![check::command(), routes::command(), render::command(), send_test::command(), dlq::command()]
 }
 
 /// Runs one; gives the exit code.
@@ -42,6 +46,9 @@ pub(crate) fn run(name: &str, matches: &ArgMatches) -> u8 {
     let outcome = match name {
         "check-config" => check::run(matches),
         "routes" => routes::run(matches),
+        "render" => render::run(matches),
+        "send-test" => send_test::run(matches),
+        "dlq" => dlq::run(matches),
         _ => Err("there is no such command".to_owned().into()),
     };
     let (found, problems) = match outcome {

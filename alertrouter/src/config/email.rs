@@ -25,8 +25,10 @@ pub struct EmailSettings {
     pub hello: String,
     /// For AUTH.
     pub username: Option<String>,
-    /// For AUTH.
+    /// For AUTH; with XOAUTH2 it is the access token.
     pub password: Option<SecretSource>,
+    /// How AUTH is done.
+    pub mechanism: Mechanism,
     /// Whether mail in clear text is refused.
     pub require_tls: bool,
     /// TLS from the first byte, instead of STARTTLS.
@@ -36,6 +38,29 @@ pub struct EmailSettings {
     /// More headers.
     pub headers: Vec<(String, String)>,
 }
+
+/// How a login is done. Alertmanager takes what the server offers; only XOAUTH2 must be asked for, because it needs
+/// something else than a password.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mechanism {
+    /// PLAIN, or LOGIN where the server has no PLAIN.
+    #[default]
+    Password,
+    /// PLAIN only.
+    Plain,
+    /// LOGIN only.
+    Login,
+    /// XOAUTH2: the password is an access token.
+    Xoauth2,
+}
+
+/// The words for it in the file.
+pub(super) const MECHANISMS: &[(&str, Mechanism)] = &[
+    ("password", Mechanism::Password),
+    ("plain", Mechanism::Plain),
+    ("login", Mechanism::Login),
+    ("xoauth2", Mechanism::Xoauth2),
+];
 
 /// `host:port`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +104,7 @@ pub(super) fn decode(item: &Item<'_>, global: &Global, lints: &mut Lints) -> Opt
     let from = plain(&mut fields, "from").or_else(|| global.smtp_from.clone());
     let hello = plain(&mut fields, "hello").unwrap_or_else(|| global.smtp_hello.clone());
     let (username, password) = login(&mut fields, global, lints);
+    let mechanism = fields.choice("auth_mechanism", MECHANISMS).unwrap_or(global.smtp_auth_mechanism);
     let require_tls = fields.bool("require_tls").unwrap_or(global.smtp_require_tls);
     let implicit_tls = fields.bool("force_implicit_tls").or(global.smtp_implicit_tls);
     let tls = if fields.has("tls_config") {
@@ -108,6 +134,7 @@ pub(super) fn decode(item: &Item<'_>, global: &Global, lints: &mut Lints) -> Opt
             hello,
             username,
             password,
+            mechanism,
             require_tls,
             implicit_tls,
             tls,

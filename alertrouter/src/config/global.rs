@@ -2,7 +2,7 @@
 
 use toolkit::config::{Fields, SecretSource};
 
-use super::email::{HostPort, check_address};
+use super::email::{HostPort, MECHANISMS, Mechanism, check_address};
 use super::http::{self, HttpSettings};
 use super::lints::Lints;
 use super::tls::{self, Connection, TlsSettings};
@@ -22,6 +22,7 @@ pub(super) struct Global {
     pub(super) smtp_auth_password: Option<SecretSource>,
     pub(super) smtp_auth_secret: Option<SecretSource>,
     pub(super) smtp_auth_identity: Option<String>,
+    pub(super) smtp_auth_mechanism: Mechanism,
     pub(super) smtp_require_tls: bool,
     pub(super) smtp_implicit_tls: Option<bool>,
     pub(super) smtp_tls: TlsSettings,
@@ -41,6 +42,7 @@ impl Default for Global {
             smtp_auth_password: None,
             smtp_auth_secret: None,
             smtp_auth_identity: None,
+            smtp_auth_mechanism: Mechanism::default(),
             smtp_require_tls: true,
             smtp_implicit_tls: None,
             smtp_tls: TlsSettings::default(),
@@ -70,6 +72,7 @@ impl Global {
             smtp_auth_password: secret(&mut fields, "smtp_auth_password"),
             smtp_auth_secret: secret(&mut fields, "smtp_auth_secret"),
             smtp_auth_identity: plain(&mut fields, "smtp_auth_identity"),
+            smtp_auth_mechanism: fields.choice("smtp_auth_mechanism", MECHANISMS).unwrap_or_default(),
             smtp_require_tls: fields.bool("smtp_require_tls").unwrap_or(true),
             smtp_implicit_tls: fields.bool("smtp_force_implicit_tls"),
             smtp_tls: tls::decode(fields.fields("smtp_tls_config"), Connection::Smtp),

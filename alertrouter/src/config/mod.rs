@@ -3,7 +3,7 @@
 //! ```text
 //! global, receivers, route, time_intervals  →  a route tree with everything inherited, and targets ready to be built
 //! inhibit_rules                             →  rules
-//! storage, delivery                         →  ours
+//! storage, delivery, intake                 →  ours
 //! ```
 //!
 //! Invariants: every problem of a file is named at once with its place; a key of Alertmanager's that cannot be kept
@@ -15,24 +15,26 @@ mod email;
 mod global;
 mod http;
 mod inhibit;
+mod intake;
 mod intervals;
 mod lints;
 mod receivers;
 mod routes;
 mod slack;
+mod storage;
 mod tls;
 mod webhook;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use toolkit::config::{ConfigError, Document, Fields, Item, Kind};
 
 pub use delivery::Delivery;
-pub use email::EmailSettings;
+pub use email::{EmailSettings, Mechanism};
 pub use http::{Authorization, HttpSettings, Proxy};
+pub use intake::IntakeSettings;
 pub use lints::Lint;
 pub use slack::{SlackSettings, SlackWay};
 pub use tls::{ClientCertificate, TlsSettings};
@@ -41,7 +43,7 @@ pub use webhook::WebhookSettings;
 use crate::inhibit::InhibitRule;
 use crate::matcher::ParserMode;
 use crate::route::Route;
-use crate::store::Limits;
+use crate::store::{Limits, Room};
 use lints::Lints;
 
 /// Everything the file says, checked.
@@ -51,6 +53,10 @@ pub struct Config {
     pub storage_path: PathBuf,
     /// What it keeps.
     pub limits: Limits,
+    /// How much of the disk it may use; taken at the start.
+    pub room: Room,
+    /// Who may send.
+    pub intake: IntakeSettings,
     /// How long a delivery is tried, and who is told when it is late.
     pub delivery: Delivery,
     /// Who gets what.
@@ -87,15 +93,6 @@ pub enum Integration {
     Webhook(Box<WebhookSettings>),
 }
 
-/// How long a group is remembered after all of it was resolved: its thread can go on so long.
-const RESOLVED: Duration = Duration::from_hours(14 * 24);
-
-/// Bytes of requests that are kept for people who ask what came in.
-const INBOX_BYTES: u64 = 256 << 20;
-
-/// Rows in the log of deliveries.
-const DELIVERIES: u32 = 100_000;
-
 impl Config {
     /// Reads a file's document.
     pub fn decode(document: &Document, storage_path: PathBuf, mode: ParserMode) -> Result<Self, ConfigError> {
@@ -114,11 +111,14 @@ impl Config {
             let intervals = intervals::decode(&mut fields, &mut lints);
             let route = routes::decode(&mut fields, &receivers, &intervals, &mut lints);
             let inhibit_rules = inhibit::decode(&mut fields, &mut lints);
+            let (limits, room) = storage::decode(fields.fields("storage"));
             let delivery = delivery::decode(fields.fields("delivery"), &receivers);
             lints.tree(&route, &receivers, &delivery, &intervals);
             Self {
                 storage_path,
-                limits: limits(fields.fields("storage")),
+                limits,
+                room,
+                intake: intake::decode(fields.fields("intake")),
                 delivery,
                 route,
                 failover: receivers.failover(&fields),
@@ -128,16 +128,6 @@ impl Config {
             }
         })
     }
-}
-
-fn limits(fields: Option<Fields<'_>>) -> Limits {
-    let mut limits = Limits { resolved: RESOLVED, inbox_bytes: INBOX_BYTES, deliveries: DELIVERIES };
-    if let Some(mut storage) = fields {
-        limits.resolved = storage.duration("resolved_retention").unwrap_or(limits.resolved);
-        let bytes = storage.integer("inbox_bytes", 0..=i64::MAX).map(i64::cast_unsigned);
-        limits.inbox_bytes = bytes.unwrap_or(limits.inbox_bytes);
-    }
-    limits
 }
 
 /// Keys at the top of the file that are about Alertmanager's own process.

@@ -1,5 +1,6 @@
 //! One attempt in one lane.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,16 +18,18 @@ use crate::store::{Due, Finish, Outcome, StoreError, View};
 const LEASE: Duration = Duration::from_mins(15);
 
 /// An attempt with all its smaller forms ends by then, whatever the notifier does.
-const ATTEMPT: Duration = Duration::from_mins(10);
+pub(super) const ATTEMPT: Duration = Duration::from_mins(10);
 
 /// Lanes of a target that the configuration no longer has wait for it to come back.
-const NO_TARGET: Duration = Duration::from_mins(5);
+pub(super) const NO_TARGET: Duration = Duration::from_mins(5);
 
 /// One attempt in one lane.
 pub(super) struct Lane {
     pub(super) deliverer: Arc<Deliverer>,
     pub(super) due: Due,
     pub(super) stop: watch::Receiver<bool>,
+    /// Targets whose new messages a card stands for.
+    pub(super) storms: watch::Receiver<BTreeSet<String>>,
 }
 
 impl Lane {
@@ -38,6 +41,9 @@ impl Lane {
             tokio::select! {
                 () = target.admit(expected) => {}
                 _ = self.stop.changed() => return Health::Unknown,
+                _ = self.storms.wait_for(|storms| storms.contains(&self.due.target)), if !self.due.placed => {
+                    return Health::Unknown;
+                }
             }
         }
         // the wait may have been long: what counts is the configuration now
@@ -195,6 +201,7 @@ impl Lane {
         let Finish { reason, detail, .. } = finish;
         if finish.outcome != Outcome::Unchanged {
             metrics.deliveries.with_label_values(&[integration, reason]).inc();
+            metrics.target_results.with_label_values(&[name, reason]).inc();
         }
         match &finish.outcome {
             Outcome::Unchanged => {}
@@ -204,6 +211,7 @@ impl Lane {
                 tracing::info!(target_name = %name, thread = view.thread, lag_ms = millis(lag), "delivered");
                 for detail in refused {
                     metrics.dead_letters.with_label_values(&[integration, "recipient_refused"]).inc();
+                    self.deliverer.alarm.raise();
                     tracing::error!(target_name = %name, %detail, "a recipient will never get it");
                 }
             }
@@ -213,6 +221,7 @@ impl Lane {
             }
             Outcome::Dead => {
                 metrics.dead_letters.with_label_values(&[integration, reason]).inc();
+                self.deliverer.alarm.raise();
                 tracing::error!(target_name = %name, reason, %detail, "given up; kept as a dead letter");
             }
         }
@@ -220,10 +229,11 @@ impl Lane {
 }
 
 /// receiver/integration/index → integration, from the closed set.
-fn integration(target: &str) -> &'static str {
+pub(super) fn integration(target: &str) -> &'static str {
     match target.rsplit('/').nth(1) {
         Some("slack") => "slack",
         Some("email") => "email",
+        Some("webhook") => "webhook",
         _ => "unknown",
     }
 }

@@ -71,6 +71,17 @@ impl Targets {
         }
     }
 
+    /// Takes over what something else than a lane has learned about a target.
+    pub(super) fn heard(&mut self, target: &str, health: Health, now: Moment) {
+        self.0.entry(target.to_owned()).or_default().flying += 1;
+        self.ended(target, health, now);
+    }
+
+    /// Whether a target refuses everything, and its pause is not over.
+    pub(super) fn rests(&self, target: &str, now: Moment) -> bool {
+        self.0.get(target).and_then(|state| state.closed_until).is_some_and(|until| now < until)
+    }
+
     /// Targets at which there is no place.
     pub(super) fn closed(&self, now: Moment) -> Vec<String> {
         self.0.iter().filter(|(_, state)| state.is_full(now)).map(|(target, _)| target.clone()).collect()

@@ -96,6 +96,16 @@ impl<'a> Card<'a> {
         if self.about.is_empty() { self.name.clone() } else { format!("{} ({})", self.name, self.about) }
     }
 
+    /// Since when the oldest of what it shows fires, or fired.
+    pub fn since(&self) -> Option<Moment> {
+        let of = |status: Option<Status>| {
+            let alerts =
+                self.alerts.iter().filter(|entry| status.is_none_or(|status| entry.alert.status == status));
+            alerts.map(|entry| entry.since).min()
+        };
+        of(Some(Status::Firing)).or_else(|| of(None))
+    }
+
     /// `2 firing, 1 resolved`
     pub fn counts(&self) -> String {
         match (self.firing, self.resolved) {
@@ -152,7 +162,7 @@ pub fn is_web(url: &str) -> bool {
     (lower.starts_with("https://") || lower.starts_with("http://")) && !url.contains(char::is_control)
 }
 
-fn common_name<'a>(view: &'a View, alerts: &[&'a LiveAlert]) -> Option<&'a str> {
+pub(super) fn common_name<'a>(view: &'a View, alerts: &[&'a LiveAlert]) -> Option<&'a str> {
     let of_group = view.labels.value("alertname");
     if !of_group.is_empty() {
         return Some(of_group);
@@ -208,7 +218,7 @@ fn percent(text: &str) -> String {
 }
 
 /// The usual words for severity, worst first; unknown ones come last.
-fn rank(severity: &str) -> usize {
+pub fn rank(severity: &str) -> usize {
     const WORST_FIRST: [&str; 12] = [
         "emergency",
         "page",

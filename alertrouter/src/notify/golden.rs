@@ -4,12 +4,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::card::Card;
-use super::slack::blocks;
-use super::{Size, email};
+use super::slack::{self, blocks};
+use super::{Action, Message, Size};
 use crate::labels::Labels;
 use crate::moment::Moment;
 use crate::payload::Status;
-use crate::store::{LiveAlert, View};
+use crate::store::{Kind, LiveAlert, Storm, StormView, View};
 
 const NOW: Moment = Moment(1_785_580_200_000_000);
 
@@ -67,8 +67,45 @@ fn view(alerts: Vec<LiveAlert>) -> View {
 
 fn slack(view: &View, size: Size) -> Value {
     let alerts: Vec<&LiveAlert> = view.alerts.iter().collect();
-    let rendered = blocks::render(&Card::new(view, &alerts), size, NOW);
-    json!({ "text": rendered.text, "attachments": rendered.attachments })
+    let before = "https://team.slack.com/archives/C1/p1785578400000100";
+    shown(blocks::render(&Card::new(view, &alerts), size, NOW, Some(before)))
+}
+
+fn shown(rendered: blocks::Rendered) -> Value {
+    json!({ "text": rendered.text, "blocks": rendered.blocks, "attachments": rendered.attachments })
+}
+
+/// What a reply says to a thread that was told of these.
+fn reply(told: &[LiveAlert], view: &View) -> Option<String> {
+    let message = Message {
+        view,
+        alerts: view.alerts.iter().collect(),
+        action: Action::Edit,
+        size: Size::Full,
+        delivery: String::new(),
+        now: NOW,
+        progress: None,
+    };
+    slack::reply_of(&told.iter().collect::<Vec<_>>(), &message)
+}
+
+fn storm(kinds: Vec<Kind>, ended_at: Option<Moment>) -> StormView {
+    let storm = Storm {
+        id: 1,
+        target: "team/slack/0".to_owned(),
+        started_at: Moment(NOW.0 - 600_000_000),
+        ended_at,
+        place: None,
+        due_at: None,
+        attempts: 0,
+        joined: 0,
+    };
+    StormView::of(storm, 995, 990, kinds, "http://alertmanager.example:9093")
+}
+
+fn kind(name: &str, severity: &str, firing: usize, resolved: usize) -> Kind {
+    let (name, severity) = (name.to_owned(), severity.to_owned());
+    Kind { name, severity, firing, resolved, groups: firing.max(resolved).div_ceil(10) }
 }
 
 #[test]
@@ -82,51 +119,130 @@ fn slack_messages() {
 }
 
 #[test]
-fn mails() {
-    let mixed = view(vec![alert("a:6379", Status::Firing), alert("b:6379", Status::Resolved)]);
-    let alerts: Vec<&LiveAlert> = mixed.alerts.iter().collect();
-    let card = Card::new(&mixed, &alerts);
-    insta::assert_snapshot!("mail_text", email::render::text(&card, Size::Full, NOW));
-    insta::assert_snapshot!("mail_html", email::render::html(&card, Size::Full, NOW).replace("><", ">\n<"));
-}
-
-/// Every text in a message, wherever it stands.
-fn texts(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::String(text) => found.push(text.clone()),
-        Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
-        Value::Object(map) => map.values().for_each(|item| texts(item, found)),
-        _ => {}
+fn slack_replies() {
+    let numbered = |count: u64, status| {
+        let each = |n| LiveAlert { fingerprint: n, fired: 0, ..alert(&format!("{n}:6379"), status) };
+        (1..=count).map(each).collect::<Vec<_>>()
+    };
+    let (one, over) = (numbered(1, Status::Firing), numbered(1, Status::Resolved));
+    let grown = numbered(7, Status::Firing);
+    let mut mixed = numbered(3, Status::Firing);
+    mixed[0].status = Status::Resolved;
+    for (name, told, now, again, expected) in [
+        ("nothing new", &one, &one, false, false),
+        ("more", &one, &grown, false, true),
+        ("some resolved", &one, &mixed, false, true),
+        ("all resolved", &one, &over, false, true),
+        ("resolved was told", &over, &over, false, false),
+        ("repeat", &grown, &grown, true, true),
+    ] {
+        let said = reply(told, &View { again, ..view(now.clone()) });
+        assert_eq!(said.is_some(), expected, "{name}");
+        if let Some(said) = said {
+            kit::slack::check_message(&json!({ "text": said })).unwrap();
+            insta::assert_snapshot!(format!("slack_reply_{}", name.replace(' ', "_")), said);
+        }
     }
 }
 
+#[test]
+fn slack_storms() {
+    let mut kinds: Vec<Kind> = (0..40).map(|n| kind(&format!("Odd{n:02}"), "info", 1, 0)).collect();
+    kinds.push(kind("RedisDown", "critical", 5000, 0));
+    kinds.push(kind("Disk<Full>", "warning", 4000, 120));
+    let over = vec![kind("RedisDown", "critical", 0, 5000)];
+    let show = |view: &StormView, size| {
+        let message = shown(slack::storm::render(view, size, NOW));
+        kit::slack::check_message(&message).unwrap();
+        serde_json::to_string_pretty(&message).unwrap()
+    };
+    insta::assert_snapshot!("slack_storm", show(&storm(kinds.clone(), None), Size::Full));
+    insta::assert_snapshot!("slack_storm_plain", show(&storm(kinds, None), Size::Plain));
+    let ended = Some(Moment(NOW.0 - 60_000_000));
+    insta::assert_snapshot!("slack_storm_over", show(&storm(over, ended), Size::Full));
+}
+
+#[test]
+fn many_alerts_are_shown_briefly_rather_than_not() {
+    let long = |n: usize| {
+        let mut alert = alert(&format!("{n}:6379"), Status::Firing);
+        alert.annotations =
+            labels(&[("summary", &format!("alert {n} is down")), ("description", &"long ".repeat(500))]);
+        alert
+    };
+    for (count, shown, more) in [(3, 3, None), (20, 20, None), (30, 20, Some("… and 10 more (10 firing)"))] {
+        let message = slack(&view((0..count).map(long).collect()), Size::Full);
+        kit::slack::check_message(&message).unwrap();
+        let text = message.to_string();
+        assert_eq!(text.matches("is down*").count(), shown, "{count}");
+        assert_eq!(more.is_none_or(|more| text.contains(more)), true, "{count}");
+        assert_eq!(text.contains("more ("), more.is_some(), "{count}");
+    }
+}
+
+/// Text as nasty as it comes: markup, accents, families, flags, right to left, controls, and long.
+fn nasty() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        8 => "\\PC{0,40}",
+        3 => "[<>&!|@`*_~\n\t#-]{1,12}",
+        2 => Just("<!channel> <@U1> <http://evil|bank> &amp; &lt;".to_owned()),
+        2 => Just("👨\u{200d}👩\u{200d}👧\u{1f3fd}🇩🇪🇫🇷e\u{301}\u{fe0f}".to_owned()),
+        1 => Just("\u{202e}\u{0}\u{7}\u{2066}עברית".to_owned()),
+        1 => Just("```".to_owned()),
+        1 => "[a-z&<]{500,3000}",
+    ];
+    proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+fn nasty_alert() -> impl Strategy<Value = LiveAlert> {
+    let url = prop_oneof!["https://[a-z]{1,9}/\\PC{0,60}", "(javascript|data):\\PC{0,20}", "http://x/[a-z&|<> ]{0,1600}"];
+    (nasty(), nasty(), nasty(), "\\PC{0,12}", url, any::<bool>()).prop_map(
+        |(summary, description, label, severity, url, fires)| {
+            let mut one = alert("x", if fires { Status::Firing } else { Status::Resolved });
+            one.annotations =
+                labels(&[("summary", &summary), ("description", &description), ("runbook_url", &url)]);
+            one.labels = labels(&[("alertname", &label), ("severity", &severity), ("odd", &label)]);
+            one.generator_url = url;
+            one
+        },
+    )
+}
+
+/// How many alerts a message accounts for: those that it shows, and those that it counts.
+fn accounted(message: &Value) -> usize {
+    let blocks = message["attachments"][0]["blocks"].as_array().cloned().unwrap_or_default();
+    let texts = blocks.iter().filter_map(|block| block["text"]["text"].as_str());
+    texts
+        .map(|text| match text.strip_prefix("… and ") {
+            Some(more) => more.split(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0),
+            None => 1,
+        })
+        .sum()
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    // 10,500 groups, each in three sizes
+    #![proptest_config(ProptestConfig::with_cases(10_500))]
 
     #[test]
     fn no_input_breaks_slacks_limits(
-        text in "(\\PC|[<>&!|@`*\n]){0,6000}",
-        count in 1_usize..60,
-        url in "(https://|javascript:)?\\PC{0,3500}",
+        alerts in proptest::collection::vec(nasty_alert(), 1..3),
+        copies in prop_oneof![4 => 1_usize..4, 1 => 5_usize..40],
+        group in nasty(),
+        sender in "(https?://[a-z]{1,9}/?|ftp://\\PC{0,9})",
     ) {
-        let mut one = alert(&text, Status::Firing);
-        one.annotations = [("summary", &text), ("description", &text), ("runbook_url", &url)].into_iter().collect();
-        let view = view(vec![one; count]);
+        let alerts: Vec<LiveAlert> = alerts.iter().cycle().take(alerts.len() * copies).cloned().collect();
+        let count = alerts.len();
+        let view = View { labels: labels(&[("alertname", &group), ("odd", &group)]), receiver: group, external_url: sender, ..view(alerts) };
         for size in [Size::Full, Size::Compact, Size::Plain] {
             let message = slack(&view, size);
-            let blocks = message["attachments"][0]["blocks"].as_array().map_or(0, Vec::len);
-            prop_assert!(blocks <= 50);
-            let mut found = Vec::new();
-            texts(&message, &mut found);
-            let length = |text: &String| text.encode_utf16().count();
-            prop_assert!(found.iter().all(|text| length(text) <= 3000));
-            prop_assert!(found.iter().map(length).sum::<usize>() <= 13_200);
-            for text in &found {
-                // what stands in angle brackets is ours: a link to the web or a date
-                for inside in text.split('<').skip(1) {
-                    prop_assert!(inside.starts_with("http") || inside.starts_with("!date^"), "{}", inside);
-                }
+            prop_assert_eq!(kit::slack::check_message(&message), Ok(()), "{:?} {}", size, message);
+            if size != Size::Plain {
+                prop_assert_eq!(accounted(&message), count);
             }
+        }
+        if let Some(said) = reply(&[], &view) {
+            prop_assert_eq!(kit::slack::check_message(&json!({ "text": said })), Ok(()));
         }
     }
 }

@@ -54,18 +54,22 @@ pub(super) struct Answer {
     pub(super) retry_after: Option<Duration>,
     pub(super) text: String,
     /// What we said that must not be quoted.
-    secrets: Vec<String>,
+    pub(super) secrets: Vec<String>,
 }
 
 impl Answer {
+    /// A text of the other side without what we have said to it in secret.
+    pub(super) fn without_secrets(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
+    }
+
     /// The status and the answer's first words, without what is secret. A page for people is not quoted.
     pub(super) fn quote(&self) -> String {
         let mut words = self.text.split_whitespace().collect::<Vec<_>>().join(" ");
         for secret in &self.secrets {
             words = words.replace(secret, "…");
         }
-        let words: String =
-            redact_url(&words).chars().filter(|c| !c.is_control()).take(QUOTED).collect();
+        let words: String = redact_url(&words).chars().filter(|c| !c.is_control()).take(QUOTED).collect();
         if words.is_empty() || words.starts_with('<') {
             format!("HTTP {}", self.status)
         } else {
@@ -211,7 +215,8 @@ fn secrets(request: &reqwest::Request) -> Vec<String> {
     let headers = request.headers().values().filter(|value| value.is_sensitive());
     let headers = headers.filter_map(|value| value.to_str().ok());
     let words = headers.flat_map(|value| value.split(' ').map(str::to_owned));
-    let mut secrets: Vec<String> = path.chain(query).chain(words).filter(|part| part.len() >= SECRET_PART).collect();
+    let mut secrets: Vec<String> =
+        path.chain(query).chain(words).filter(|part| part.len() >= SECRET_PART).collect();
     // the whole before its parts
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     secrets
@@ -320,8 +325,11 @@ mod tests {
 
     #[test]
     fn quotes_hold_no_secret() {
-        let request = Client::new().post("https://bridge.example/hook/s3cret-path?key=abcdef123").bearer_auth("t0ken-t0ken");
-        let mut answer = Answer { status: 400, secrets: secrets(&request.build().unwrap()), ..Answer::default() };
+        let request = Client::new()
+            .post("https://bridge.example/hook/s3cret-path?key=abcdef123")
+            .bearer_auth("t0ken-t0ken");
+        let mut answer =
+            Answer { status: 400, secrets: secrets(&request.build().unwrap()), ..Answer::default() };
         for (text, expected) in [
             ("", "HTTP 400"),
             ("unknown\r\nchannel", "HTTP 400: unknown channel"),

@@ -11,17 +11,20 @@ pub mod card;
 pub mod email;
 #[cfg(test)]
 mod golden;
+mod http;
 pub mod pace;
 pub mod slack;
+pub mod webhook;
 
 use std::time::Duration;
 
 use crate::config::{Integration, TargetSettings};
 use crate::moment::Moment;
-use crate::store::{LiveAlert, View};
+use crate::store::{LiveAlert, StormView, View};
 use email::Email;
 use pace::Paces;
 use slack::Slack;
+use webhook::Webhook;
 
 /// A target, ready to be sent to.
 #[derive(Debug)]
@@ -35,6 +38,7 @@ pub struct Target {
 enum Notifier {
     Slack(Slack),
     Email(Email),
+    Webhook(Webhook),
 }
 
 /// One message to be sent.
@@ -141,9 +145,9 @@ impl Target {
     /// Makes a target ready; fails when its settings cannot work on this machine.
     pub fn build(settings: TargetSettings, paces: &Paces) -> Result<Self, String> {
         let notifier = match &settings.integration {
-            Integration::Slack(slack) => Notifier::Slack(Slack::new((**slack).clone(), paces.clone())?),
+            Integration::Slack(slack) => Notifier::Slack(Slack::new((**slack).clone(), paces.clone())),
             Integration::Email(email) => Notifier::Email(Email::new((**email).clone())),
-            Integration::Webhook(_) => return Err("webhook_configs are not built yet".to_owned()),
+            Integration::Webhook(webhook) => Notifier::Webhook(Webhook::new((**webhook).clone())),
         };
         Ok(Self { settings, notifier })
     }
@@ -153,6 +157,7 @@ impl Target {
         match &self.notifier {
             Notifier::Slack(_) => "slack",
             Notifier::Email(_) => "email",
+            Notifier::Webhook(_) => "webhook",
         }
     }
 
@@ -165,7 +170,34 @@ impl Target {
     pub async fn admit(&self, action: Action) {
         match &self.notifier {
             Notifier::Slack(slack) => slack.admit(action).await,
-            Notifier::Email(_) => {}
+            Notifier::Email(_) | Notifier::Webhook(_) => {}
+        }
+    }
+
+    /// Whether one message can stand for many threads, when there are too many for messages of their own.
+    pub fn collapses(&self) -> bool {
+        matches!(self.notifier, Notifier::Slack(_))
+    }
+
+    /// Sends the card of a storm.
+    pub async fn send_storm(&self, view: &StormView, size: Size, now: Moment) -> Outcome {
+        match &self.notifier {
+            Notifier::Slack(slack) => slack.send_storm(view, size, now).await,
+            Notifier::Email(_) | Notifier::Webhook(_) => {
+                Outcome::Refused(Cause::new("storm", "this integration has no storms"))
+            }
+        }
+    }
+
+    /// What would be sent, for people.
+    ///
+    /// # Errors
+    /// It cannot be rendered.
+    pub fn preview(&self, message: &Message<'_>) -> Result<String, String> {
+        match &self.notifier {
+            Notifier::Slack(slack) => Ok(format!("{:#}", slack.preview(message))),
+            Notifier::Email(email) => email.preview(message),
+            Notifier::Webhook(webhook) => Ok(webhook.body(message)),
         }
     }
 
@@ -174,6 +206,7 @@ impl Target {
         match &self.notifier {
             Notifier::Slack(slack) => slack.send(message).await,
             Notifier::Email(email) => email.send(message).await,
+            Notifier::Webhook(webhook) => webhook.send(message).await,
         }
     }
 }

@@ -215,9 +215,8 @@ mod tests {
                 tokio::time::sleep(Duration::from_secs(20)).await;
             }
         }
-        let most = at.iter().map(|from| {
-            at.iter().filter(|other| (*from..*from + Duration::from_mins(1)).contains(other)).count()
-        });
+        let within = |from: Duration| from..from + Duration::from_mins(1);
+        let most = at.iter().map(|from| at.iter().filter(|other| within(*from).contains(*other)).count());
         assert!(most.max() <= Some(50));
     }
 }

@@ -3,11 +3,12 @@
 //! Invariants: a payload that changes nothing writes nothing; the decision is made from the state inside the
 //! transaction, so that two requests can never both think they are first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::held::{self, HeldRow, Hold};
 use super::writer::Session;
 use super::{Store, StoreError};
 use crate::decide::{Change, Decision, Group, Known, Policy, Reason, Seen, Transition, Verdict, decide};
@@ -30,6 +31,24 @@ pub struct Accept {
     pub alerts: Vec<Alert>,
     /// Which of them go where.
     pub groups: Vec<Routed>,
+    /// The labels by which the sender grouped.
+    pub grouping: Labels,
+    /// Which of them wait.
+    pub held: Vec<Hold>,
+    /// Where the alerts come from.
+    pub origin: Origin,
+}
+
+/// Where the alerts of an [`Accept`] come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// A request.
+    #[default]
+    Sender,
+    /// The router itself: what it has to say about its own work.
+    Internal,
+    /// They were held: the row of each alert, in the order of the alerts.
+    Held(Vec<HeldRow>),
 }
 
 /// The alerts of one group of one receiver.
@@ -65,17 +84,21 @@ pub struct Accepted {
     pub transitions: Vec<Transition>,
     /// Each decision of a target, or of the group when it has none.
     pub decisions: Vec<Decision>,
+    /// How many alerts wait with something new.
+    pub held: usize,
 }
 
 impl Store {
     /// Takes a payload. When this returns without error, nothing of it can be lost any more.
     pub async fn accept(&self, accept: Accept) -> Result<Accepted, StoreError> {
-        self.write(move |session| {
+        self.write_new(move |session| {
             let mut accepted = Accepted::default();
+            let gone = held::take(session, &accept)?;
             for routed in &accept.groups {
-                take_group(session, &accept, routed, &mut accepted)?;
+                take_group(session, &accept, routed, &gone, &mut accepted)?;
             }
-            if !accepted.transitions.is_empty() {
+            accepted.held = held::put(session, &accept, &gone)?;
+            if !accept.body.is_empty() && (accepted.held > 0 || !accepted.transitions.is_empty()) {
                 let size = i64::try_from(accept.body.len()).unwrap_or(i64::MAX);
                 session
                     .connection
@@ -98,7 +121,14 @@ pub(super) struct Cache {
 struct CachedGroup {
     id: i64,
     group: Group,
-    threads: HashMap<Arc<str>, i64>,
+    threads: HashMap<Arc<str>, Thread>,
+}
+
+#[derive(Clone, Copy)]
+struct Thread {
+    id: i64,
+    /// It tells in place of another target, so no route names it.
+    stand_in: bool,
 }
 
 /// Alerts in the cache at most (about 150 bytes each); with more it starts anew.
@@ -116,10 +146,11 @@ fn take_group(
     session: &mut Session,
     accept: &Accept,
     routed: &Routed,
+    gone: &HashSet<usize>,
     accepted: &mut Accepted,
 ) -> rusqlite::Result<()> {
-    let Session { connection, cache, wake } = session;
-    let key = group_key(&routed.receiver, &routed.labels);
+    let Session { connection, cache, wake, .. } = session;
+    let key = group_key(accept.origin == Origin::Internal, &routed.receiver, &routed.labels);
     if cache.alerts > MAX_CACHED_ALERTS {
         cache.forget();
     }
@@ -130,7 +161,13 @@ fn take_group(
         }
         None => load(connection, &key)?,
     };
-    let seen: Vec<Seen> = routed.alerts.iter().filter_map(|at| accept.alerts.get(*at)).map(seen).collect();
+    let alerts: Vec<&Alert> = routed
+        .alerts
+        .iter()
+        .filter(|at| !gone.contains(*at))
+        .filter_map(|at| accept.alerts.get(*at))
+        .collect();
+    let seen: Vec<Seen> = alerts.iter().copied().map(seen).collect();
     let empty = Group::default();
     let verdict =
         decide(cached.as_ref().map_or(&empty, |cached| &cached.group), &seen, &routed.policy, accept.now);
@@ -142,13 +179,19 @@ fn take_group(
             None => cached.insert(insert_group(connection, &key, accept, routed)?),
         };
         cached.group.apply(&verdict, now);
-        save(connection, cached, accept, routed, &verdict)?;
+        save(connection, cached, accept, &alerts, &verdict)?;
         for target in routed.targets.iter() {
             let decision = verdict.decision.for_target(target.send_resolved, target.edits);
             accepted.decisions.push(decision);
             if matches!(decision, Decision::Notify(_)) {
                 let thread = thread(connection, cached, &target.id)?;
                 enqueue(connection, thread, &target.id, reason, &routed.policy, now)?;
+                *wake = true;
+            }
+        }
+        for (target, thread) in &cached.threads {
+            if thread.stand_in && !routed.targets.iter().any(|known| known.id == *target) {
+                enqueue(connection, thread.id, target, reason, &routed.policy, now)?;
                 *wake = true;
             }
         }
@@ -172,9 +215,12 @@ fn seen(alert: &Alert) -> Seen {
     }
 }
 
-/// Our own stable name of a group: 128 bits over receiver and labels.
-fn group_key(receiver: &str, labels: &Labels) -> [u8; 16] {
+/// Our own stable name of a group: 128 bits over receiver and labels. Nobody outside can name an internal one.
+pub(super) fn group_key(internal: bool, receiver: &str, labels: &Labels) -> [u8; 16] {
     let mut hash = Fnv128::default();
+    if internal {
+        hash.write(&[254]);
+    }
     hash.write(receiver.as_bytes());
     for (name, value) in labels.iter() {
         hash.write(&[255]);
@@ -222,8 +268,10 @@ fn load(connection: &Connection, key: &[u8; 16]) -> rusqlite::Result<Option<Cach
         })?
         .collect::<rusqlite::Result<_>>()?;
     let threads = connection
-        .prepare_cached("SELECT target, id FROM threads WHERE group_id = ?")?
-        .query_map([id], |row| Ok((Arc::from(row.get::<_, String>(0)?), row.get(1)?)))?
+        .prepare_cached("SELECT target, id, stand_in FROM threads WHERE group_id = ?")?
+        .query_map([id], |row| {
+            Ok((Arc::from(row.get::<_, String>(0)?), Thread { id: row.get(1)?, stand_in: row.get(2)? }))
+        })?
         .collect::<rusqlite::Result<_>>()?;
     Ok(Some(CachedGroup { id, group: Group { episode, revision, notified_at, alerts }, threads }))
 }
@@ -236,15 +284,16 @@ fn insert_group(
 ) -> rusqlite::Result<CachedGroup> {
     let id = connection
         .prepare_cached(
-            "INSERT INTO groups (key, receiver, labels, episode, revision, changed_at, external_url)
-             VALUES (?, ?, ?, 0, 0, ?, ?)",
+            "INSERT INTO groups (key, receiver, labels, episode, revision, changed_at, external_url, internal)
+             VALUES (?, ?, ?, 0, 0, ?, ?, ?)",
         )?
         .insert(params![
             key,
             &*routed.receiver,
             routed.labels.to_json(),
             accept.now.0,
-            accept.external_url
+            accept.external_url,
+            accept.origin == Origin::Internal
         ])?;
     Ok(CachedGroup { id, group: Group::default(), threads: HashMap::new() })
 }
@@ -253,7 +302,7 @@ fn save(
     connection: &Connection,
     cached: &CachedGroup,
     accept: &Accept,
-    routed: &Routed,
+    alerts: &[&Alert],
     verdict: &Verdict,
 ) -> rusqlite::Result<()> {
     connection
@@ -277,7 +326,7 @@ fn save(
              fired = ?13",
     )?;
     for Change { at, fingerprint, known, .. } in &verdict.changes {
-        let Some(alert) = routed.alerts.get(*at).and_then(|at| accept.alerts.get(*at)) else { continue };
+        let Some(alert) = alerts.get(*at) else { continue };
         upsert.execute(params![
             cached.id,
             fingerprint.cast_signed(),
@@ -298,13 +347,13 @@ fn save(
 }
 
 fn thread(connection: &Connection, cached: &mut CachedGroup, target: &Arc<str>) -> rusqlite::Result<i64> {
-    if let Some(id) = cached.threads.get(target) {
-        return Ok(*id);
+    if let Some(thread) = cached.threads.get(target) {
+        return Ok(thread.id);
     }
     let id = connection
         .prepare_cached("INSERT INTO threads (group_id, target, sent_revision) VALUES (?, ?, ?)")?
         .insert(params![cached.id, &**target, cached.group.revision - 1])?;
-    cached.threads.insert(target.clone(), id);
+    cached.threads.insert(target.clone(), Thread { id, stand_in: false });
     Ok(id)
 }
 

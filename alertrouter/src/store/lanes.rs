@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::storms::NEVER;
 use super::view::{self, Sent, View};
 use super::{Store, StoreError};
 use crate::moment::Moment;
@@ -119,9 +120,9 @@ impl Store {
                     .connection
                     .prepare_cached(
                         "UPDATE outbox SET leased_until = ?, leased_revision = revision
-                         WHERE thread_id = ? AND leased_until IS NULL",
+                         WHERE thread_id = ? AND leased_until IS NULL AND due_at < ?",
                     )?
-                    .execute(params![until.0, thread])
+                    .execute(params![until.0, thread, NEVER])
             })
             .await?;
         if leased == 0 {
@@ -218,7 +219,7 @@ fn remember(
     connection
         .prepare_cached(
             "UPDATE threads SET place = ?, sent_key = ?, sent_firing = ?, sent_episode = ?, sent_revision = ?,
-                    sent_count = sent_count + 1, sent_at = ?
+                    sent_count = sent_count + 1, sent_at = ?, storm = NULL
              WHERE id = ?",
         )?
         .execute(params![
@@ -236,8 +237,9 @@ fn remember(
 fn bury(connection: &Connection, finish: &Finish, reason: &str, detail: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO dead_letters (thread_id, target, receiver, labels, at, created_at, attempts, reason, detail)
-             SELECT threads.id, threads.target, receiver, labels, ?2, created_at, attempts, ?3, ?4
+            "INSERT INTO dead_letters
+                 (thread_id, target, receiver, labels, at, created_at, attempts, reason, detail, internal)
+             SELECT threads.id, threads.target, receiver, labels, ?2, created_at, attempts, ?3, ?4, internal
              FROM threads JOIN groups ON groups.id = group_id JOIN outbox ON thread_id = threads.id
              WHERE threads.id = ?1",
         )?

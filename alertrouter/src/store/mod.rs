@@ -14,11 +14,17 @@
 //! error at once, never a wait without end; the reader never blocks the writer.
 
 mod accept;
+mod checkpoint;
+mod dead;
+mod held;
 pub mod history;
 mod lanes;
 mod record;
+mod room;
 mod schema;
+mod storms;
 mod view;
+mod watch;
 mod writer;
 
 use std::fs::File;
@@ -30,10 +36,17 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-pub use accept::{Accept, Accepted, Routed, TargetPolicy, content_hash};
+pub use accept::{Accept, Accepted, Origin, Routed, TargetPolicy, content_hash};
+use checkpoint::Checkpointer;
+pub use dead::{DeadLetter, DeadLetters, Pick, Picked};
+pub use held::{HeldGroup, HeldRow, Hold};
 pub use lanes::{Due, Finish, Outcome};
 pub use record::{Limits, Pruned};
-pub use view::{Counts, LiveAlert, Sent, View};
+pub use room::Room;
+use room::Rooms;
+pub use storms::{CardEnd, Crowding, Kind, Storm, StormView};
+pub use view::{Counts, LiveAlert, Sent, TargetCounts, View};
+pub use watch::{Facts, InternalAlert, Trouble};
 use writer::{Message, Session, Task, Writer};
 
 /// Jobs that may wait for the writer; with more, the sender is told to come back.
@@ -47,6 +60,7 @@ const FILE: &str = "alertrouter.db";
 pub struct Store {
     jobs: mpsc::Sender<Message>,
     writing: Arc<Mutex<Option<JoinHandle<()>>>>,
+    checkpointer: Arc<Checkpointer>,
     reader: Arc<Mutex<Connection>>,
     changed: Arc<Notify>,
     health: Arc<Mutex<Option<String>>>,
@@ -56,8 +70,8 @@ pub struct Store {
 pub struct Options {
     /// The folder.
     pub path: PathBuf,
-    /// Own quota in pages of 4 KiB; none is the whole disk.
-    pub max_pages: Option<u32>,
+    /// How much of the disk it may use.
+    pub room: Room,
     /// Told the size and the time of each commit.
     pub observe: Box<dyn Fn(usize, Duration) + Send>,
 }
@@ -95,6 +109,16 @@ pub enum StoreError {
         /// Ours.
         known: u32,
     },
+    /// Written by an older version.
+    #[error(
+        "the store has schema {found}, this program knows {known}; hint: start this version's server once"
+    )]
+    TooOld {
+        /// The file's.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
     /// One statement failed: a mistake of ours.
     #[error("a statement failed: {0}")]
     Statement(String),
@@ -113,6 +137,7 @@ impl StoreError {
             Self::Folder { .. } => "folder",
             Self::Locked(_) => "locked",
             Self::TooNew { .. } => "too_new",
+            Self::TooOld { .. } => "too_old",
             Self::Statement(_) => "statement",
             Self::Closed => "closed",
         }
@@ -128,7 +153,7 @@ impl Store {
         let health = Arc::new(Mutex::new(None));
         let writer = Writer {
             file: folder.join(FILE),
-            max_pages: options.max_pages,
+            rooms: Rooms::new(folder, options.room),
             changed: changed.clone(),
             health: health.clone(),
             lock,
@@ -138,12 +163,13 @@ impl Store {
         lanes::recover(&first.connection).map_err(|error| StoreError::of(&error))?;
         let reader = open_reader(&writer.file)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
+        let checkpointer = Arc::new(Checkpointer::start(&writer.file, jobs.downgrade())?);
         let writing = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.run(queue, first))
             .map_err(|error| StoreError::Io(error.to_string()))?;
         let writing = Arc::new(Mutex::new(Some(writing)));
-        Ok(Self { jobs, writing, reader: Arc::new(Mutex::new(reader)), changed, health })
+        Ok(Self { jobs, writing, checkpointer, reader: Arc::new(Mutex::new(reader)), changed, health })
     }
 
     /// Why the store cannot be written now, if it cannot.
@@ -166,8 +192,13 @@ impl Store {
         // an error means that it is closed already
         drop(self.jobs.send(Message::Stop).await);
         let writing = self.writing.lock().ok().and_then(|mut writing| writing.take());
+        let checkpointer = self.checkpointer.clone();
         if let Some(writing) = writing {
-            let joined = tokio::task::spawn_blocking(move || writing.join()).await;
+            let joined = tokio::task::spawn_blocking(move || {
+                checkpointer.stop();
+                writing.join()
+            })
+            .await;
             if !matches!(joined, Ok(Ok(()))) {
                 tracing::error!("the store's writer panicked");
             }
@@ -180,8 +211,26 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&mut Session) -> rusqlite::Result<T> + Send + 'static,
     {
+        self.write_some(false, work).await
+    }
+
+    /// The same for what is refused first when room is short.
+    async fn write_new<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Session) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.write_some(true, work).await
+    }
+
+    async fn write_some<T, F>(&self, is_new: bool, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Session) -> rusqlite::Result<T> + Send + 'static,
+    {
         let (waiter, answer) = oneshot::channel();
-        let task = Task { work, result: None, waiter };
+        let task = Task { work, is_new, result: None, waiter };
+        self.checkpointer.wrote();
         self.jobs.try_send(Message::Do(Box::new(task))).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
@@ -228,9 +277,15 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
 }
 
 fn open_reader(file: &Path) -> Result<Connection, StoreError> {
+    let connection = open_for(file)?;
+    connection.pragma_update(None, "query_only", true).map_err(|error| StoreError::of(&error))?;
+    Ok(connection)
+}
+
+/// Another connection to a file that is there.
+fn open_for(file: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(|error| StoreError::of(&error))?;
     writer::prepare(&connection, None).map_err(|error| StoreError::of(&error))?;
-    connection.pragma_update(None, "query_only", true).map_err(|error| StoreError::of(&error))?;
     Ok(connection)
 }

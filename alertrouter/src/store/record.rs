@@ -48,7 +48,7 @@ impl Store {
         size: u64,
     ) -> Result<(), StoreError> {
         let head = body.get(..QUARANTINE_HEAD).unwrap_or(body).to_vec();
-        self.write(move |session| {
+        self.write_new(move |session| {
             session
                 .connection
                 .prepare_cached("INSERT INTO quarantine (at, reason, size, body) VALUES (?, ?, ?, ?)")?

@@ -3,14 +3,17 @@
 //! Invariants: a migration is never edited once released, only followed by another; times are microseconds since
 //! 1970; texts that came from outside are stored as JSON, so that odd characters cannot break a column.
 
+use std::cmp::Ordering;
+
 use rusqlite::{Connection, Transaction};
 
+use super::StoreError;
+
 /// Brings a file to the newest schema. A file from a newer program is refused.
-pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<Result<(), TooNew>> {
-    let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
-    if found > known {
-        return Ok(Err(TooNew { found, known }));
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<Result<(), StoreError>> {
+    let found = version(connection)?;
+    if found > KNOWN {
+        return Ok(Err(StoreError::TooNew { found, known: KNOWN }));
     }
     for (version, migration) in (1u32..).zip(MIGRATIONS).skip(found as usize) {
         let transaction: Transaction<'_> = connection.transaction()?;
@@ -21,16 +24,24 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<Result<()
     Ok(Ok(()))
 }
 
-/// The file was written by a newer program.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct TooNew {
-    /// The file's version.
-    pub(super) found: u32,
-    /// Ours.
-    pub(super) known: u32,
+/// Whether a file has just our schema: for those who may not change it.
+pub(super) fn check(connection: &Connection) -> rusqlite::Result<Result<(), StoreError>> {
+    let found = version(connection)?;
+    Ok(match found.cmp(&KNOWN) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::TooNew { found, known: KNOWN }),
+        Ordering::Less => Err(StoreError::TooOld { found, known: KNOWN }),
+    })
 }
 
-const MIGRATIONS: &[&str] = &[VERSION_1];
+fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a handful")]
+const KNOWN: u32 = MIGRATIONS.len() as u32;
+
+const MIGRATIONS: &[&str] = &[VERSION_1, STORMS, WATCH];
 
 const VERSION_1: &str = "
 -- A group of alerts of one of our receivers: what people see as one incident.
@@ -147,4 +158,57 @@ CREATE TABLE quarantine (
     size   INTEGER NOT NULL,
     body   BLOB    NOT NULL
 ) STRICT;
+";
+
+const STORMS: &str = "
+-- More threads of one target than it can take: one card shows them all.
+CREATE TABLE storms (
+    id         INTEGER PRIMARY KEY,
+    target     TEXT    NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at   INTEGER,                     -- threads get messages of their own again
+    place      TEXT,                        -- the notifier's own word for where the card is (JSON)
+    told_at    INTEGER,
+    next_at    INTEGER,                     -- the next card not before
+    due_at     INTEGER,                     -- the card does not show everything, and is sent then
+    attempts   INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX storms_open ON storms (target) WHERE ended_at IS NULL;
+ALTER TABLE threads ADD COLUMN storm INTEGER;    -- the storm whose card shows it
+ALTER TABLE threads ADD COLUMN storm_at INTEGER; -- when that storm took it
+ALTER TABLE outbox ADD COLUMN storm INTEGER;     -- whose card will tell it; then due_at is the largest number
+CREATE INDEX threads_by_storm ON threads (storm, storm_at) WHERE storm IS NOT NULL;
+CREATE INDEX outbox_by_storm ON outbox (storm) WHERE storm IS NOT NULL;
+CREATE INDEX outbox_by_target ON outbox (target, due_at) WHERE leased_until IS NULL;
+";
+
+const WATCH: &str = "
+ALTER TABLE groups ADD COLUMN internal INTEGER NOT NULL DEFAULT 0;       -- 1: the router's word about itself
+ALTER TABLE threads ADD COLUMN stand_in INTEGER NOT NULL DEFAULT 0;      -- 1: tells in place of another target
+ALTER TABLE outbox ADD COLUMN handed INTEGER NOT NULL DEFAULT 0;         -- the decision that a stand-in tells
+ALTER TABLE dead_letters ADD COLUMN internal INTEGER NOT NULL DEFAULT 0; -- 1: of the router's word about itself
+CREATE INDEX outbox_by_age ON outbox (created_at);
+CREATE INDEX dead_letters_by_time ON dead_letters (at);
+CREATE INDEX quarantine_by_time ON quarantine (at);
+
+-- Alerts whose telling is put off: muted for a time, or inhibited by others. Each is routed anew when it is due.
+CREATE TABLE held (
+    id            INTEGER PRIMARY KEY,
+    grouping      TEXT    NOT NULL,         -- JSON object: the labels by which the sender grouped
+    fingerprint   INTEGER NOT NULL,
+    revision      INTEGER NOT NULL,         -- +1 with each newer word about it
+    due_at        INTEGER NOT NULL,
+    held_at       INTEGER NOT NULL,
+    sender        TEXT    NOT NULL,
+    external_url  TEXT    NOT NULL,
+    firing        INTEGER NOT NULL,
+    starts_at     INTEGER,                  -- the sender's clock
+    ends_at       INTEGER,                  -- the sender's clock
+    content       INTEGER NOT NULL,         -- hash of annotations and links
+    labels        TEXT    NOT NULL,         -- JSON object
+    annotations   TEXT    NOT NULL,         -- JSON object
+    generator_url TEXT    NOT NULL,
+    UNIQUE (grouping, fingerprint)
+) STRICT;
+CREATE INDEX held_due ON held (due_at);
 ";

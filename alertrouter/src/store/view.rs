@@ -103,6 +103,21 @@ pub struct Counts {
     pub firing: i64,
     /// Groups with at least one firing alert.
     pub groups: i64,
+    /// Alerts whose telling is put off.
+    pub held: i64,
+    /// What waits, by target.
+    pub targets: Vec<TargetCounts>,
+}
+
+/// What waits for one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetCounts {
+    /// receiver/integration/index
+    pub target: String,
+    /// Lanes.
+    pub lanes: i64,
+    /// Since when the oldest waits.
+    pub oldest: Moment,
 }
 
 impl Store {
@@ -121,6 +136,17 @@ impl Store {
                 quarantined: one("SELECT count(*) FROM quarantine")?,
                 firing: one("SELECT count(*) FROM alerts WHERE firing")?,
                 groups: one("SELECT count(DISTINCT group_id) FROM alerts WHERE firing")?,
+                held: one("SELECT count(*) FROM held")?,
+                targets: connection
+                    .prepare_cached("SELECT target, count(*), min(created_at) FROM outbox GROUP BY target")?
+                    .query_map([], |row| {
+                        Ok(TargetCounts {
+                            target: row.get(0)?,
+                            lanes: row.get(1)?,
+                            oldest: Moment(row.get(2)?),
+                        })
+                    })?
+                    .collect::<rusqlite::Result<_>>()?,
             })
         })
         .await

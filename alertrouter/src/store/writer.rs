@@ -13,7 +13,8 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::accept::Cache;
-use super::{StoreError, schema};
+use super::room::Rooms;
+use super::{StoreError, checkpoint, schema};
 
 /// Jobs in one transaction at most: more would make the first of them wait too long.
 pub(super) const MAX_BATCH: usize = 256;
@@ -22,12 +23,25 @@ pub(super) const MAX_BATCH: usize = 256;
 pub(super) struct Session {
     pub(super) connection: Connection,
     pub(super) cache: Cache,
+    /// How many alerts are held at most; none is unknown.
+    pub(super) held: Option<usize>,
     /// Set by a job after which somebody should look at the outbox.
     pub(super) wake: bool,
 }
 
+impl Session {
+    /// Forgets everything that it knows about the file.
+    pub(super) fn forget(&mut self) {
+        self.cache.forget();
+        self.held = None;
+        self.wake = false;
+    }
+}
+
 /// Something to do in a transaction. It may run twice: the first time in a transaction that is rolled back.
 pub(super) trait Job: Send {
+    /// Whether it brings something new, which is refused first when room is short.
+    fn is_new(&self) -> bool;
     fn run(&mut self, session: &mut Session) -> rusqlite::Result<()>;
     fn answer(self: Box<Self>, result: Result<(), StoreError>);
 }
@@ -35,12 +49,15 @@ pub(super) trait Job: Send {
 /// What is said to the writer.
 pub(super) enum Message {
     Do(Box<dyn Job>),
+    /// Bring the rest of a long log into the file, so that it starts anew.
+    Checkpoint,
     Stop,
 }
 
 /// A job made of a function and somebody who waits for its result.
 pub(super) struct Task<F, T> {
     pub(super) work: F,
+    pub(super) is_new: bool,
     pub(super) result: Option<T>,
     pub(super) waiter: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -50,6 +67,10 @@ where
     F: FnMut(&mut Session) -> rusqlite::Result<T> + Send,
     T: Send,
 {
+    fn is_new(&self) -> bool {
+        self.is_new
+    }
+
     fn run(&mut self, session: &mut Session) -> rusqlite::Result<()> {
         self.result = Some((self.work)(session)?);
         Ok(())
@@ -66,7 +87,7 @@ where
 /// What the writer needs to open the file, again and again if it must.
 pub(super) struct Writer {
     pub(super) file: PathBuf,
-    pub(super) max_pages: Option<u32>,
+    pub(super) rooms: Rooms,
     pub(super) changed: Arc<Notify>,
     pub(super) health: Arc<Mutex<Option<String>>>,
     /// Held as long as anything is written, so that no other process can begin before.
@@ -76,34 +97,52 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Works until it is told to stop or every sender is gone; what was taken before is done.
-    pub(super) fn run(self, mut jobs: mpsc::Receiver<Message>, first: Session) {
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Message>, first: Session) {
         let mut session = Some(first);
         let mut stop = false;
-        while !stop && let Some(Message::Do(job)) = jobs.blocking_recv() {
-            let mut batch = vec![job];
-            while batch.len() < MAX_BATCH
-                && let Ok(message) = jobs.try_recv()
-            {
+        while !stop && let Some(message) = jobs.blocking_recv() {
+            let mut batch = Vec::new();
+            let mut next = Some(message);
+            let mut checkpoint = false;
+            while let Some(message) = next {
                 match message {
                     Message::Do(job) => batch.push(job),
-                    Message::Stop => {
-                        stop = true;
-                        break;
-                    }
+                    Message::Checkpoint => checkpoint = true,
+                    Message::Stop => stop = true,
                 }
+                next = if stop || batch.len() >= MAX_BATCH { None } else { jobs.try_recv().ok() };
             }
-            self.work(&mut session, batch);
+            if !batch.is_empty() {
+                self.work(&mut session, batch);
+            }
+            if checkpoint && let Some(session) = &session {
+                checkpoint::rest(&session.connection);
+            }
         }
         drop(session);
         drop(self.lock);
     }
 
-    fn work(&self, session: &mut Option<Session>, mut batch: Vec<Box<dyn Job>>) {
+    fn work(&mut self, session: &mut Option<Session>, batch: Vec<Box<dyn Job>>) {
+        let connection = session.as_ref().map(|session| &session.connection);
+        let short = self.rooms.is_short(connection).unwrap_or(true);
+        let (refused, batch): (Vec<_>, Vec<_>) = batch.into_iter().partition(|job| short && job.is_new());
+        for job in refused {
+            job.answer(Err(StoreError::Full));
+        }
+        if batch.is_empty() {
+            self.report(short.then(|| StoreError::Full.to_string()));
+        } else {
+            self.transact(session, batch, short);
+        }
+    }
+
+    fn transact(&mut self, session: &mut Option<Session>, mut batch: Vec<Box<dyn Job>>, short: bool) {
         let started = tokio::time::Instant::now();
         match self.commit(session, &mut batch) {
             Ok(()) => {
                 (self.observe)(batch.len(), started.elapsed());
-                self.report(None);
+                self.report(short.then(|| StoreError::Full.to_string()));
                 for job in batch {
                     job.answer(Ok(()));
                 }
@@ -117,13 +156,25 @@ impl Writer {
                     *session = None;
                     self.report(Some(error.to_string()));
                 }
-                for job in batch {
+                let (new, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(|job| job.is_new());
+                let again = error == StoreError::Full && !rest.is_empty() && (!new.is_empty() || !short);
+                if error == StoreError::Full {
+                    self.rooms.spend();
+                }
+                for job in new {
+                    job.answer(Err(error.clone()));
+                }
+                if again {
+                    // what was accepted goes on in the room that the new had wanted, or the ballast had
+                    return self.transact(session, rest, true);
+                }
+                for job in rest {
                     job.answer(Err(error.clone()));
                 }
             }
             Err(_) => {
                 for job in batch {
-                    self.work(session, vec![job]);
+                    self.transact(session, vec![job], short);
                 }
             }
         }
@@ -139,8 +190,7 @@ impl Writer {
             session.connection.execute_batch("COMMIT")
         });
         if let Err(error) = done {
-            session.cache.forget();
-            session.wake = false;
+            session.forget();
             if !session.connection.is_autocommit()
                 && let Err(rollback) = session.connection.execute_batch("ROLLBACK")
             {
@@ -154,11 +204,9 @@ impl Writer {
     /// Opens the file for writing and brings it to the newest schema.
     pub(super) fn open(&self) -> Result<Session, StoreError> {
         let mut connection = Connection::open(&self.file).map_err(|error| StoreError::of(&error))?;
-        prepare(&connection, self.max_pages).map_err(|error| StoreError::of(&error))?;
-        match schema::migrate(&mut connection).map_err(|error| StoreError::of(&error))? {
-            Ok(()) => Ok(Session { connection, cache: Cache::default(), wake: false }),
-            Err(too_new) => Err(StoreError::TooNew { found: too_new.found, known: too_new.known }),
-        }
+        prepare(&connection, self.rooms.max_pages()).map_err(|error| StoreError::of(&error))?;
+        schema::migrate(&mut connection).map_err(|error| StoreError::of(&error))??;
+        Ok(Session { connection, cache: Cache::default(), held: None, wake: false })
     }
 
     fn report(&self, problem: Option<String>) {
@@ -173,13 +221,14 @@ impl Writer {
 }
 
 /// Settings of a connection. FULL: each commit is on the disk before it is answered.
-pub(super) fn prepare(connection: &Connection, max_pages: Option<u32>) -> rusqlite::Result<()> {
+pub(super) fn prepare(connection: &Connection, max_pages: Option<i64>) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    // a thread of its own does that, so that no webhook waits for it
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     if let Some(pages) = max_pages {
@@ -193,9 +242,6 @@ const STATEMENTS: usize = 64;
 
 /// How long another connection's lock is waited for; only a person with sqlite3 can hold one.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
-
-/// Pages in the log before they go into the file: 16 MiB, so that a burst is written once.
-const CHECKPOINT_PAGES: u32 = 4096;
 
 /// Bytes of the log that are kept after a checkpoint.
 const JOURNAL_LIMIT: u32 = 64 << 20;
@@ -222,6 +268,6 @@ impl StoreError {
 
     /// Whether the whole store is concerned, not only one job.
     pub(super) fn is_storage(&self) -> bool {
-        matches!(self, Self::Full | Self::Io(_) | Self::TooNew { .. })
+        matches!(self, Self::Full | Self::Io(_) | Self::TooNew { .. } | Self::TooOld { .. })
     }
 }

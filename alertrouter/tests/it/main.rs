@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod alertmanager;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod durable;

@@ -20,8 +20,8 @@ use crate::trees::{Dice, label_sets, tree};
 const SETS: usize = 200;
 
 /// Trees of the sample, and of the whole comparison for each mode.
-const SAMPLE: usize = 12;
-const TREES: usize = 40;
+const SAMPLE: usize = 16;
+const TREES: usize = 60;
 
 /// What one server and our code were asked, and where they differ.
 #[derive(Default)]

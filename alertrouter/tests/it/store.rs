@@ -10,7 +10,8 @@ use alertrouter::labels::Labels;
 use alertrouter::moment::Moment;
 use alertrouter::payload::{Alert, Payload};
 use alertrouter::store::{
-    Accept, Finish, Limits, Options, Outcome, Routed, Sent, Store, StoreError, TargetPolicy, View,
+    Accept, Finish, Limits, Options, Origin, Outcome, Room, Routed, Sent, Store, StoreError, TargetPolicy,
+    View,
 };
 use kit::process::Folder;
 
@@ -19,8 +20,12 @@ use crate::router::{alert, firing, payload, resolved};
 const POLICY: Policy =
     Policy { repeat_interval: Duration::from_hours(4), ghost_window: Duration::from_secs(330) };
 
-fn open(folder: &Path, max_pages: Option<u32>) -> Store {
-    Store::open(Options { path: folder.to_owned(), max_pages, observe: Box::new(|_, _| {}) }).unwrap()
+fn open(folder: &Path) -> Store {
+    open_in(folder, Room { ballast: 0, quota: None })
+}
+
+fn open_in(folder: &Path, room: Room) -> Store {
+    Store::open(Options { path: folder.to_owned(), room, observe: Box::new(|_, _| {}) }).unwrap()
 }
 
 fn at(seconds: i64) -> Moment {
@@ -46,6 +51,9 @@ fn accept(seconds: i64, group: &str, alerts: &[serde_json::Value]) -> Accept {
         body: body.into_bytes(),
         alerts,
         groups: vec![routed],
+        grouping: [("group", group)].into_iter().collect(),
+        held: Vec::new(),
+        origin: Origin::Sender,
     }
 }
 
@@ -81,7 +89,7 @@ fn finish(view: &View, seconds: i64, outcome: Outcome) -> Finish {
 #[tokio::test]
 async fn a_lane_collapses_and_keeps_what_came_in_flight() {
     let folder = Folder::new().unwrap();
-    let store = open(folder.path(), None);
+    let store = open(folder.path());
     for (second, alerts) in [(0, vec![firing("a")]), (1, vec![firing("a"), firing("b")])] {
         store.accept(accept(second, "g", &alerts)).await.unwrap();
     }
@@ -101,7 +109,7 @@ async fn a_lane_collapses_and_keeps_what_came_in_flight() {
 #[tokio::test]
 async fn what_is_known_writes_nothing() {
     let folder = Folder::new().unwrap();
-    let store = open(folder.path(), None);
+    let store = open(folder.path());
     let first = store.accept(accept(0, "g", &[firing("a")])).await.unwrap();
     assert_eq!(first.decisions, [Decision::Notify(Reason::First)]);
     let again = store.accept(accept(1, "g", &[firing("a")])).await.unwrap();
@@ -113,7 +121,7 @@ async fn what_is_known_writes_nothing() {
 #[tokio::test]
 async fn a_ghost_waits() {
     let folder = Folder::new().unwrap();
-    let store = open(folder.path(), None);
+    let store = open(folder.path());
     store.accept(accept(0, "g", &[firing("a")])).await.unwrap();
     store.finish(done(&begin(&store, 0).await.unwrap(), 1)).await.unwrap();
     store.accept(accept(2, "g", &[resolved("a")])).await.unwrap();
@@ -128,7 +136,7 @@ async fn a_ghost_waits() {
 #[tokio::test]
 async fn a_failing_lane_keeps_its_pause() {
     let folder = Folder::new().unwrap();
-    let store = open(folder.path(), None);
+    let store = open(folder.path());
     store.accept(accept(0, "g", &[firing("a")])).await.unwrap();
     let view = begin(&store, 0).await.unwrap();
     let progress = Some(("half".to_owned(), 42));
@@ -146,7 +154,7 @@ async fn a_failing_lane_keeps_its_pause() {
 #[tokio::test]
 async fn what_was_in_flight_is_in_doubt_after_a_crash() {
     let folder = Folder::new().unwrap();
-    let store = open(folder.path(), None);
+    let store = open(folder.path());
     store.accept(accept(0, "g", &[firing("a")])).await.unwrap();
     assert!(!begin(&store, 0).await.unwrap().in_doubt);
     // a crash: a copy of the folder, as it is on the disk now
@@ -155,7 +163,7 @@ async fn what_was_in_flight_is_in_doubt_after_a_crash() {
         let file = file.unwrap();
         std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
     }
-    let store = open(copy.path(), None);
+    let store = open(copy.path());
     assert!(begin(&store, 1).await.unwrap().in_doubt);
 }
 
@@ -167,7 +175,8 @@ async fn many_requests_share_a_commit() {
     let observe = Box::new(move |_, _| {
         counted.fetch_add(1, Ordering::Relaxed);
     });
-    let store = Store::open(Options { path: folder.path().to_owned(), max_pages: None, observe }).unwrap();
+    let store =
+        Store::open(Options { path: folder.path().to_owned(), room: Room::default(), observe }).unwrap();
     let all = (0..500).map(|n| {
         let store = store.clone();
         async move { store.accept(accept(0, &n.to_string(), &[firing("a")])).await }
@@ -178,39 +187,53 @@ async fn many_requests_share_a_commit() {
     assert_eq!(store.counts().await.unwrap().pending, 500);
 }
 
-#[tokio::test]
-async fn a_full_disk_refuses_and_recovers() {
-    let folder = Folder::new().unwrap();
-    let store = open(folder.path(), Some(80));
-    let filler = |n: i64| {
-        let long = serde_json::json!({ "annotations": { "summary": "x".repeat(20_000) } });
-        accept(n, &n.to_string(), &[alert("a", &long)])
-    };
+fn filler(n: i64) -> Accept {
+    let long = serde_json::json!({ "annotations": { "summary": "x".repeat(20_000) } });
+    accept(n, &n.to_string(), &[alert("a", &long)])
+}
+
+/// Accepts until it is refused; gives how many were taken.
+async fn fill(store: &Store) -> i64 {
     let mut taken = 0;
-    let error = loop {
+    loop {
         match store.accept(filler(taken)).await {
             Ok(_) => taken += 1,
-            Err(error) => break error,
+            Err(error) => {
+                assert_eq!(error, StoreError::Full);
+                return taken;
+            }
         }
-    };
-    assert!(taken > 0);
-    assert_eq!(error, StoreError::Full);
+    }
+}
+
+#[tokio::test]
+async fn a_quota_refuses_what_is_new_and_delivers_the_rest() {
+    let folder = Folder::new().unwrap();
+    let store = open_in(folder.path(), Room { ballast: 0, quota: Some(1 << 20) });
+    let taken = fill(&store).await;
+    assert!(taken > 10, "{taken}");
     assert!(store.problem().is_some());
-    // what was accepted is still there and can be delivered
+    assert_eq!(store.quarantine(at(1), "payload", b"x", 1).await, Err(StoreError::Full));
+    // all that was accepted is delivered, and remembered as delivered
     assert_eq!(store.counts().await.unwrap().pending, taken);
-    let view = begin(&store, 1000).await.unwrap();
-    store.finish(finish(&view, 1001, Outcome::Unchanged)).await.unwrap();
-    assert_eq!(store.problem(), None);
-    // room again: the requests that are kept for people go first
+    for n in 0..taken {
+        let view = begin(&store, 1000 + n).await.unwrap();
+        store.finish(done(&view, 1000 + n)).await.unwrap();
+    }
+    assert_eq!(store.counts().await.unwrap().pending, 0);
+    assert_eq!(store.accept(filler(taken)).await, Err(StoreError::Full), "delivered is not yet pruned");
+    // the requests that are kept for people go first
     let limits = Limits { resolved: Duration::from_hours(1), inbox_bytes: 0, deliveries: 0 };
     store.prune(at(2000), limits).await.unwrap();
     store.accept(filler(taken)).await.unwrap();
+    store.probe().await.unwrap();
+    assert_eq!(store.problem(), None);
 }
 
 #[tokio::test]
 async fn old_things_go_and_open_things_stay() {
     let folder = Folder::new().unwrap();
-    let store = open(folder.path(), None);
+    let store = open(folder.path());
     store.accept(accept(0, "open", &[firing("a")])).await.unwrap();
     store.accept(accept(0, "over", &[firing("a")])).await.unwrap();
     store.accept(accept(1, "over", &[resolved("a")])).await.unwrap();

@@ -91,7 +91,6 @@ const PATTERNS: &[&str] = &[
     "a*?b",
     "a}",
     "\\Qa.b\\E",
-    "\\Qa{",
     "\\x41",
     "\\x{1F642}",
     "\\141",
@@ -118,12 +117,11 @@ const PATTERNS: &[&str] = &[
     "\\x{e9}",
     "é|É",
     "\\v",
-    "[\\b]?",
 ];
 
 /// Patterns that Go refuses.
 const BAD_PATTERNS: &[&str] =
-    &["[", "(", "a{1001}", "(?x)a", "\\u0041", "a**", "\\8", "(?=a)", "[b-a]", "\\C"];
+    &["[", "(", "a{1001}", "(?x)a", "[\\b]?", "\\Qa{", "\\u0041", "a**", "\\8", "(?=a)", "[b-a]", "\\C"];
 
 /// Label sets with a number each, by which the answers are told apart.
 pub(crate) fn label_sets(dice: &mut Dice, mode: ParserMode, count: usize) -> Vec<Labels> {
@@ -222,18 +220,19 @@ fn matcher(dice: &mut Dice, mode: ParserMode) -> String {
     let value = match operator {
         "=" | "!=" if dice.chance(15) => "",
         "=" | "!=" => dice.pick(VALUES),
-        _ if dice.roll(1_000) < 4 => dice.pick(BAD_PATTERNS),
+        _ if dice.roll(1_000) < 1 => dice.pick(BAD_PATTERNS),
         _ => dice.pick(PATTERNS),
     };
-    let quoted_name = !NAMES.contains(&name) && (name.contains([' ', '"']) || dice.chance(50));
+    let classic = NAMES.contains(&name);
+    let quoted_name = !classic && (name.contains([' ', '"']) || dice.chance(50));
     let name = if quoted_name { quoted(name) } else { name.to_owned() };
     // bare values that are not simple are read otherwise by each grammar, and often refused by one
     let simple = !value.is_empty() && value.chars().all(|c| c.is_alphanumeric() || ".-+|()*_".contains(c));
-    let odd = dice.roll(1_000) < 6;
+    let odd = dice.roll(1_000) < 2;
     let value = match (simple && dice.chance(50), odd) {
         (true, _) | (_, true) => value.to_owned(),
         // as people write it, with single backslashes: another text in the UTF-8 grammar, or none
-        _ if mode != ParserMode::Utf8 && dice.chance(20) => {
+        _ if classic && mode != ParserMode::Utf8 && dice.chance(20) => {
             format!("\"{}\"", value.replace('"', "\\\"").replace('\n', "\\n"))
         }
         _ => quoted(value),

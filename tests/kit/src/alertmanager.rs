@@ -118,12 +118,7 @@ pub async fn amtool(arguments: &[&str]) -> Result<String> {
     process::run(&AMTOOL, arguments).await
 }
 
-async fn launch(
-    port: u16,
-    configuration: &str,
-    flags: &[&str],
-    folder: &Folder,
-) -> Result<(u16, Server)> {
+async fn launch(port: u16, configuration: &str, flags: &[&str], folder: &Folder) -> Result<(u16, Server)> {
     folder.write("alertmanager.yml", configuration)?;
     let ready = format!("http://127.0.0.1:{port}/-/ready");
     let launch = Launch::new(&ALERTMANAGER, folder)?

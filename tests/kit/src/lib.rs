@@ -6,6 +6,7 @@
 //! | Redis 5.0 to 8.0 and Valkey, clusters and Sentinels of them | [`redis`] |
 //! | Prometheus, Alertmanager | [`prometheus`], [`alertmanager`] |
 //! | PostgreSQL 13 to 18, PgBouncer | [`postgres`], [`pgbouncer`] |
+//! | Postfix | [`postfix`] |
 //! | doubles of Slack and of a mail server, with transcripts and scripted faults | [`slack`], [`smtp`] |
 //! | an HTTP server whose answers a test writes (pages to scrape, webhooks to receive) | [`web`] |
 //! | servers that hurt: accept and never answer | [`blackhole`] |
@@ -24,6 +25,7 @@ pub mod http;
 pub mod inbox;
 mod listener;
 pub mod pgbouncer;
+pub mod postfix;
 pub mod postgres;
 pub mod process;
 pub mod prometheus;

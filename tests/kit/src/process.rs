@@ -58,8 +58,8 @@ impl Program {
         self.names.first().copied().unwrap_or("program")
     }
 
-    /// Finds the program: `WATCHFIRE_BIN_<NAME>`, then PATH, then the system's folders, then the folder of peers
-    /// when `WATCHFIRE_PEERS` is set.
+    /// Finds the program: `WATCHFIRE_BIN_<NAME>`, then the folder of peers when `WATCHFIRE_PEERS` is set (they are newer
+    /// than the system's), then PATH, then the system's folders.
     pub fn find(&self) -> Result<PathBuf> {
         let variable = format!("WATCHFIRE_BIN_{}", self.name().to_uppercase().replace('-', "_"));
         if let Some(path) = std::env::var_os(&variable).map(PathBuf::from) {
@@ -73,9 +73,10 @@ impl Program {
         let peers = std::env::var_os("WATCHFIRE_PEERS")
             .and_then(|_| std::env::home_dir())
             .map(|home| home.join(".cache/watchfire-peers/root/usr/bin"));
-        std::env::split_paths(&path)
+        peers
+            .into_iter()
+            .chain(std::env::split_paths(&path))
             .chain(system)
-            .chain(peers)
             .flat_map(|folder| self.names.iter().map(move |name| folder.join(name)))
             .find(|path| path.is_file())
             .ok_or_else(|| {

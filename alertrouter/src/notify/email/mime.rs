@@ -1,84 +1,173 @@
 //! A mail as it goes over the wire: headers that make it arrive, thread and stay unanswered, and its two bodies.
 //!
+//! ```text
+//! the thread's own name (no mail has it)   References of every mail
+//! └── the first mail that was taken        In-Reply-To of the others
+//! ```
+//!
+//! So a mail of whose arrival we never heard is in the thread too, whatever it said.
+//!
 //! Invariants: nothing from outside reaches a header but through [`line()`], so that no header can be injected; the
 //! Message-ID is the same for every attempt to tell the same; the subject is the same for the whole life of a thread,
 //! but for the state before it.
 
 use lettre::Message as Mail;
 use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::{Mailbox, MultiPart, SinglePart};
+use serde::{Deserialize, Serialize};
 
-use super::render;
+use super::{html, text};
 use crate::config::EmailSettings;
 use crate::labels::Fnv128;
-use crate::notify::card::Card;
+use crate::notify::card::{Card, common_name};
 use crate::notify::{Message, Size};
+use crate::payload::Status;
 
 /// Characters of a subject.
 const SUBJECT: usize = 200;
 
-/// Builds a mail to these recipients.
+/// What is remembered of a thread between two mails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Thread {
+    /// The Message-ID of its first mail.
+    root: String,
+    /// The group's episode it belongs to: a group that fires anew begins a new thread.
+    episode: i64,
+    /// The subject, without the state.
+    #[serde(default)]
+    subject: String,
+}
+
+impl Thread {
+    /// The thread that this message goes on, or begins.
+    pub(super) fn of(message: &Message<'_>, settings: &EmailSettings) -> Self {
+        let episode = message.view.episode;
+        let known: Option<Self> =
+            message.view.place.as_deref().and_then(|place| serde_json::from_str(place).ok());
+        let mut thread = known.filter(|thread| thread.episode == episode).unwrap_or_else(|| Self {
+            root: message_id(settings, message),
+            episode,
+            subject: String::new(),
+        });
+        if thread.subject.is_empty() {
+            thread.subject = subject(message);
+        }
+        thread
+    }
+}
+
+/// Builds a mail; `to` is who is named as its recipients.
 pub(super) fn build(
     settings: &EmailSettings,
     message: &Message<'_>,
-    root: Option<&str>,
-    id: &str,
-    to: &[Mailbox],
+    thread: &Thread,
+    to: &[&Mailbox],
 ) -> Result<Vec<u8>, lettre::error::Error> {
     let card = Card::new(message.view, &message.alerts);
+    let id = message_id(settings, message);
     let mut builder = Mail::builder()
         .from(settings.from.clone())
         .date(message.now.timestamp().into())
-        .message_id(Some(id.to_owned()));
+        .message_id(Some(id.clone()))
+        .subject(match own(settings, "Subject") {
+            Some(subject) => line(subject, SUBJECT),
+            None => format!("{} {}", state(&card), thread.subject),
+        });
     for mailbox in to {
-        builder = builder.to(mailbox.clone());
+        builder = builder.to((*mailbox).clone());
     }
-    let own_subject = settings.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("Subject"));
-    builder = builder.subject(match own_subject {
-        Some((_, subject)) => line(subject, SUBJECT),
-        None => line(&card.title(), SUBJECT),
-    });
-    if let Some(root) = root {
-        builder = builder.in_reply_to(root.to_owned()).references(root.to_owned());
-    }
-    let receiver = line(card.receiver, 100);
-    let mut headers = vec![
-        ("Auto-Submitted".to_owned(), "auto-generated".to_owned()),
-        ("X-Auto-Response-Suppress".to_owned(), "All".to_owned()),
-        ("List-Id".to_owned(), format!("<{}.alertrouter>", list_name(&receiver))),
-        ("X-Alert-Receiver".to_owned(), receiver),
-        ("X-Alert-Status".to_owned(), card.counts()),
-    ];
-    if let Some(severity) = card.severity {
-        headers.push(("X-Alert-Severity".to_owned(), line(severity, 100)));
-    }
-    let ours = headers.len();
-    headers
-        .extend(settings.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Subject")).cloned());
-    for (at, (name, value)) in headers.into_iter().enumerate() {
-        // a header of the user's may replace one of these, and stands once
-        let replaced = at < ours && settings.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(&name));
-        if let Ok(name) = HeaderName::new_from_ascii(name)
-            && !replaced
-        {
+    let name = thread_name(settings, message);
+    builder = if thread.root == id {
+        builder.references(name)
+    } else {
+        builder.in_reply_to(thread.root.clone()).references(format!("{name} {}", thread.root))
+    };
+    for (name, value) in headers(settings, &card) {
+        if let Ok(name) = HeaderName::new_from_ascii(name) {
             builder = builder.raw_header(HeaderValue::new(name, value));
         }
     }
-    let text = render::text(&card, message.size, message.now);
+    let plain = SinglePart::plain(text::render(&card, message.size, message.now));
     let mail = if message.size == Size::Plain {
-        builder.body(text)?
+        builder.singlepart(plain)?
     } else {
-        let html = render::html(&card, message.size, message.now);
-        builder.multipart(MultiPart::alternative_plain_html(text, html))?
+        let html = SinglePart::html(html::render(&card, message.size, message.now));
+        // a boundary of our own, so that a repeated mail is the same to the byte
+        let boundary = format!("part-{}", id.trim_start_matches('<').chars().take(32).collect::<String>());
+        builder.multipart(MultiPart::alternative().boundary(boundary).singlepart(plain).singlepart(html))?
     };
     Ok(mail.formatted())
 }
 
-/// The Message-ID of a delivery: a hash, so that it tells nothing and always fits.
-pub(super) fn message_id(settings: &EmailSettings, delivery: &str) -> String {
+/// The headers that stand once each: ours, and the user's, which may replace some of ours.
+fn headers(settings: &EmailSettings, card: &Card<'_>) -> Vec<(String, String)> {
+    let receiver = line(card.receiver, 100);
+    let mut headers = vec![
+        ("Auto-Submitted", "auto-generated".to_owned()),
+        ("X-Auto-Response-Suppress", "All".to_owned()),
+        ("List-Id", format!("<{}.alertrouter>", list_name(&receiver))),
+        ("X-Alert-Receiver", receiver),
+        ("X-Alert-Status", card.counts()),
+    ];
+    if let Some(severity) = card.severity {
+        headers.push(("X-Alert-Severity", line(severity, 100)));
+    }
+    headers.retain(|(name, _)| own(settings, name).is_none());
+    let ours = headers.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let users = settings.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Subject"));
+    // what the user writes is a line too, whatever the file's reader has let through
+    ours.chain(users.map(|(name, value)| (name.clone(), line(value, usize::MAX)))).collect()
+}
+
+/// A header of the user's own.
+fn own<'a>(settings: &'a EmailSettings, header: &str) -> Option<&'a str> {
+    let found = settings.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(header));
+    found.map(|(_, value)| value.as_str())
+}
+
+/// In brackets: readers that thread by subject leave them out.
+fn state(card: &Card<'_>) -> String {
+    match card.status {
+        Status::Firing => format!("[FIRING:{}]", card.firing),
+        Status::Resolved => "[RESOLVED]".to_owned(),
+    }
+}
+
+/// What a thread is about. The first mail's words stay, though later ones may tell of other alerts.
+fn subject(message: &Message<'_>) -> String {
+    let view = message.view;
+    let name = common_name(view, &message.alerts).unwrap_or("Alerts");
+    let labels = view.labels.iter().filter(|(label, value)| *label != "alertname" && !value.is_empty());
+    let about: Vec<&str> = labels.map(|(_, value)| value).collect();
+    let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(" ")) };
+    line(&format!("{name}{about}"), SUBJECT)
+}
+
+/// The Message-ID of a mail: a hash, so that it tells nothing and always fits. When we first heard of the alerts is a
+/// part of it, because a store that was lost begins to count anew, and no reader may take a mail for an old one.
+fn message_id(settings: &EmailSettings, message: &Message<'_>) -> String {
+    let heard = message.alerts.iter().map(|alert| alert.first_seen.0).max().unwrap_or(0);
+    name(settings, &[&message.delivery, &message.view.receiver, &heard.to_string()])
+}
+
+/// The thread's own name.
+fn thread_name(settings: &EmailSettings, message: &Message<'_>) -> String {
+    let view = message.view;
+    let (thread, episode) = (view.thread.to_string(), view.episode.to_string());
+    name(settings, &["thread", &thread, &episode, &view.receiver, &view.labels.to_json()])
+}
+
+fn name(settings: &EmailSettings, parts: &[&str]) -> String {
     let mut hash = Fnv128::default();
-    hash.write(delivery.as_bytes());
-    format!("<{:032x}@{}>", hash.0, settings.from.email.domain())
+    for part in parts {
+        hash.write(part.as_bytes());
+        hash.write(&[0]);
+    }
+    // a header is ASCII, and a domain may be more
+    let domain = Some(settings.from.email.domain())
+        .filter(|domain| domain.is_ascii())
+        .unwrap_or("alertrouter.invalid");
+    format!("<{:032x}@{domain}>", hash.0)
 }
 
 /// One line without control characters.

@@ -3,17 +3,26 @@
 //! Invariants: a recipient that has the mail never gets it again in a retry; one that will never get it does not
 //! hold up the others; the first mail of a thread is the one the others refer to.
 
+mod failure;
+pub(super) mod html;
+mod login;
 mod mime;
-pub(super) mod render;
 mod session;
+#[cfg(test)]
+mod tests;
+pub(super) mod text;
 
+use lettre::Address;
 use lettre::message::Mailbox;
-use lettre::transport::smtp::authentication::Credentials;
 use serde::{Deserialize, Serialize};
 
+use super::card::Card;
 use super::{Cause, Message, Outcome};
 use crate::config::EmailSettings;
-use session::{Failure, Recipient};
+use failure::Failure;
+use login::Login;
+use mime::Thread;
+use session::{Recipient, Session, is_ascii};
 
 /// One e-mail target.
 #[derive(Debug)]
@@ -21,19 +30,19 @@ pub struct Email {
     settings: EmailSettings,
 }
 
-/// The thread's first mail.
-#[derive(Debug, Serialize, Deserialize)]
-struct Place {
-    root: String,
-    episode: i64,
-}
-
 /// Recipients that need no further attempt.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Progress {
     done: Vec<String>,
-    refused: Vec<String>,
+    refused: Vec<Refusal>,
+}
+
+/// A recipient that will never get it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Refusal {
+    address: String,
+    detail: String,
 }
 
 impl Email {
@@ -46,35 +55,28 @@ impl Email {
     pub async fn send(&self, message: &Message<'_>) -> Outcome {
         let mut progress: Progress =
             message.progress.and_then(|word| serde_json::from_str(word).ok()).unwrap_or_default();
-        let settled = |progress: &Progress, mailbox: &Mailbox| {
-            let address = mailbox.email.to_string();
-            progress.done.contains(&address)
-                || progress.refused.iter().any(|refused| refused.starts_with(&format!("{address}: ")))
-        };
-        let open: Vec<Mailbox> =
-            self.settings.to.iter().filter(|mailbox| !settled(&progress, mailbox)).cloned().collect();
-        let id = mime::message_id(&self.settings, &message.delivery);
-        let place = place(message, &id);
-        let root = Some(place.root.as_str()).filter(|root| *root != id);
-        // the header names everybody, whoever is still to get it
-        let mail = match mime::build(&self.settings, message, root, &id, &self.settings.to) {
-            Ok(mail) => mail,
-            Err(error) => return Outcome::Refused(Cause::new("message_refused", error.to_string())),
-        };
-        let credentials = match self.credentials().await {
-            Ok(credentials) => credentials,
+        let open: Vec<&Address> =
+            self.settings.to.iter().map(|to| &to.email).filter(|address| !progress.knows(address)).collect();
+        let login = match self.login().await {
+            Ok(login) => login,
             Err(cause) => return Outcome::TargetFails(cause),
         };
-        let recipients = match session::send(&self.settings, credentials, &open, &mail).await {
-            Ok(recipients) => recipients,
+        let mut session = match Session::open(&self.settings, login.as_ref()).await {
+            Ok(session) => session,
             Err(failure) => return failed(failure, message.progress),
         };
+        let answers = self.exchange(&mut session, message, &open).await;
+        session.close().await;
+        let (answers, thread) = match answers {
+            Ok(answers) => answers,
+            Err(Stop::Server(failure)) => return failed(failure, message.progress),
+            Err(Stop::Rendering(cause)) => return Outcome::Smaller(cause),
+        };
         let mut later = None;
-        for (mailbox, outcome) in open.iter().zip(recipients) {
-            let address = mailbox.email.to_string();
-            match outcome {
+        for (address, answer) in open.iter().map(ToString::to_string).zip(answers) {
+            match answer {
                 Recipient::Taken => progress.done.push(address),
-                Recipient::Never(detail) => progress.refused.push(format!("{address}: {detail}")),
+                Recipient::Never(detail) => progress.refused.push(Refusal { address, detail }),
                 Recipient::Later(detail) => later = Some(format!("{address}: {detail}")),
             }
         }
@@ -82,28 +84,91 @@ impl Email {
             let progress = serde_json::to_string(&progress).ok();
             return Outcome::Retry { cause: Cause::new("recipient_later", detail), progress };
         }
-        if progress.done.is_empty() {
-            return Outcome::Refused(Cause::new("recipients_refused", progress.refused.join("; ")));
+        let refused: Vec<String> = progress
+            .refused
+            .iter()
+            .map(|Refusal { address, detail }| format!("{address}: {detail}"))
+            .collect();
+        if !progress.done.is_empty() {
+            Outcome::Done { place: serde_json::to_string(&thread).ok(), refused }
+        } else if progress.refused.iter().any(|refusal| is_policy(&refusal.detail)) {
+            // the server will not take it from us for anybody: no recipient is to blame
+            Outcome::TargetFails(Cause::new("refused", refused.join("; ")))
+        } else {
+            Outcome::Refused(Cause::new("recipients_refused", refused.join("; ")))
         }
-        Outcome::Done { place: serde_json::to_string(&place).ok(), refused: progress.refused }
     }
 
-    async fn credentials(&self) -> Result<Option<Credentials>, Cause> {
-        let (Some(username), Some(password)) = (&self.settings.username, &self.settings.password) else {
-            return Ok(None);
-        };
+    /// The mail's text, and its source as it would be sent, for people.
+    pub fn preview(&self, message: &Message<'_>) -> Result<String, String> {
+        let thread = Thread::of(message, &self.settings);
+        let to: Vec<&Mailbox> = self.settings.to.iter().collect();
+        let mail = mime::build(&self.settings, message, &thread, &to).map_err(|error| error.to_string())?;
+        let card = Card::new(message.view, &message.alerts);
+        let text = text::render(&card, message.size, message.now);
+        Ok(format!("{text}\n## source\n\n{}", String::from_utf8_lossy(&mail).replace("\r\n", "\n")))
+    }
+
+    /// Builds the mail for this server and sends it.
+    async fn exchange(
+        &self,
+        session: &mut Session,
+        message: &Message<'_>,
+        open: &[&Address],
+    ) -> Result<(Vec<Recipient>, Thread), Stop> {
+        let utf8 = session.takes_utf8();
+        let from = &self.settings.from.email;
+        if !utf8 && !is_ascii(from) {
+            let words = format!("{from} {NEEDS_UTF8}");
+            return Err(Stop::Server(Failure::Setup(Cause::new("address", words))));
+        }
+        let able = |address: &Address| utf8 || is_ascii(address);
+        let thread = Thread::of(message, &self.settings);
+        let to: Vec<&Address> = open.iter().copied().filter(|address| able(address)).collect();
+        let mut reached = if to.is_empty() {
+            Vec::new()
+        } else {
+            // the header names everybody, whoever is still to get it; but nobody that would need SMTPUTF8
+            let shown: Vec<&Mailbox> =
+                self.settings.to.iter().filter(|mailbox| able(&mailbox.email)).collect();
+            let mail = mime::build(&self.settings, message, &thread, &shown)
+                .map_err(|error| Stop::Rendering(Cause::new("message_refused", error.to_string())))?;
+            session.deliver(from, &to, &mail).await.map_err(Stop::Server)?
+        }
+        .into_iter();
+        let unable = || Recipient::Never(NEEDS_UTF8.to_owned());
+        let answers = open
+            .iter()
+            .map(|address| if able(address) { reached.next().unwrap_or_else(unable) } else { unable() });
+        Ok((answers.collect(), thread))
+    }
+
+    async fn login(&self) -> Result<Option<Login>, Cause> {
+        let EmailSettings { username, password, mechanism, .. } = &self.settings;
+        let (Some(username), Some(password)) = (username, password) else { return Ok(None) };
         let password = password.read().await.map_err(|error| Cause::new("secret", error.to_string()))?;
-        Ok(Some(Credentials::new(username.clone(), password.expose().to_owned())))
+        Ok(Some(Login { username: username.clone(), password, mechanism: *mechanism }))
     }
 }
 
-/// A group that fires anew begins a new thread.
-fn place(message: &Message<'_>, id: &str) -> Place {
-    let known: Option<Place> =
-        message.view.place.as_deref().and_then(|place| serde_json::from_str(place).ok());
-    known
-        .filter(|place| place.episode == message.view.episode)
-        .unwrap_or_else(|| Place { root: id.to_owned(), episode: message.view.episode })
+impl Progress {
+    fn knows(&self, address: &Address) -> bool {
+        let address = address.to_string();
+        self.done.contains(&address) || self.refused.iter().any(|refusal| refusal.address == address)
+    }
+}
+
+/// Why nothing was sent.
+enum Stop {
+    Server(Failure),
+    Rendering(Cause),
+}
+
+const NEEDS_UTF8: &str = "needs SMTPUTF8, which the server does not offer";
+
+/// Whether a refusal is about us (a relay that is not allowed, a blocked sender) and not about a mailbox.
+fn is_policy(detail: &str) -> bool {
+    detail.split(' ').any(|word| word.starts_with("5.7."))
 }
 
 fn failed(failure: Failure, progress: Option<&str>) -> Outcome {

@@ -1,4 +1,4 @@
-//! One SMTP dialogue: connect, TLS, log in, one mail, and the answer for each recipient.
+//! One SMTP session: connect, TLS, log in, one mail, and the answer for each recipient.
 //!
 //! Invariants: a login never goes over an unencrypted connection, and mail does not either unless the user said so;
 //! each step has a deadline; one refused recipient must not keep the mail from the others.
@@ -6,20 +6,29 @@
 use std::time::Duration;
 
 use lettre::Address;
-use lettre::message::Mailbox;
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 
+use super::failure::{Failure, Step, Trouble, failure};
+use super::login::Login;
 use crate::config::EmailSettings;
 use crate::notify::Cause;
 
-/// For each step but the last: a server that takes longer is asked again later.
+/// To connect to one address of the server.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// For connection, greeting and EHLO together: some servers let strangers wait on purpose.
+const GREETING: Duration = Duration::from_mins(1);
+
+/// For each step after it but the last: a server that takes longer is asked again later.
 const STEP: Duration = Duration::from_secs(30);
 
-/// For the answer to the final dot: giving up there makes doubles, so it is long.
-const FINAL_DOT: Duration = Duration::from_mins(2);
+/// For the mail and the answer to its final dot: giving up there makes doubles, so it is long.
+const FINAL_DOT: Duration = Duration::from_mins(3);
+
+/// For the goodbye, which is politeness only.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// What became of one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,29 +41,128 @@ pub(super) enum Recipient {
     Never(String),
 }
 
-/// Why no recipient got anything.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// Later it may work.
-    Later(Cause),
-    /// Somebody must repair something.
-    Setup(Cause),
-    /// The server does not want this mail.
-    Mail(Cause),
+/// An open connection to a mail server that knows us.
+pub(super) struct Session {
+    connection: AsyncSmtpConnection,
 }
 
-/// Sends one mail; gives the outcome for each recipient in order.
-pub(super) async fn send(
-    settings: &EmailSettings,
-    credentials: Option<Credentials>,
-    to: &[Mailbox],
-    mail: &[u8],
-) -> Result<Vec<Recipient>, Failure> {
-    let mut connection = connect(settings).await?;
-    let result = dialogue(&mut connection, settings, credentials, to, mail).await;
-    // politeness only: what counts has been said
-    let _closed = tokio::time::timeout(Duration::from_secs(2), connection.quit()).await;
-    result
+impl Session {
+    /// Connects, encrypts, logs in.
+    pub(super) async fn open(settings: &EmailSettings, login: Option<&Login>) -> Result<Self, Failure> {
+        let mut session = Self { connection: connect(settings).await? };
+        if let Some(login) = login
+            && let Err(failure) = login.log_in(&mut session.connection).await
+        {
+            session.close().await;
+            return Err(failure);
+        }
+        Ok(session)
+    }
+
+    /// Whether addresses may have letters beyond ASCII.
+    pub(super) fn takes_utf8(&self) -> bool {
+        self.connection.server_info().supports_feature(Extension::SmtpUtfEight)
+    }
+
+    /// Sends a mail; gives the outcome for each recipient in order. When the server takes only so many at once, the
+    /// others get it in another go.
+    pub(super) async fn deliver(
+        &mut self,
+        from: &Address,
+        to: &[&Address],
+        mail: &[u8],
+    ) -> Result<Vec<Recipient>, Failure> {
+        let mut outcomes: Vec<Option<Recipient>> = vec![None; to.len()];
+        loop {
+            let open: Vec<usize> =
+                outcomes.iter().enumerate().filter(|(_, known)| known.is_none()).map(|(at, _)| at).collect();
+            if open.is_empty() {
+                break;
+            }
+            let addresses: Vec<&Address> = open.iter().filter_map(|at| to.get(*at).copied()).collect();
+            match self.transaction(from, &addresses, mail).await {
+                Ok(answers) => {
+                    for (at, answer) in open.iter().zip(answers) {
+                        if let Some(outcome) = outcomes.get_mut(*at) {
+                            *outcome = answer;
+                        }
+                    }
+                }
+                // what was taken before stays taken
+                Err(Failure::Later(cause) | Failure::Setup(cause) | Failure::Mail(cause))
+                    if outcomes.contains(&Some(Recipient::Taken)) =>
+                {
+                    return Ok(filled(outcomes, &cause.detail));
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(filled(outcomes, "not asked"))
+    }
+
+    /// Says goodbye.
+    pub(super) async fn close(mut self) {
+        let _closed = tokio::time::timeout(GOODBYE, self.connection.quit()).await;
+    }
+
+    /// One mail to those that the server takes at once; none for those who are one too many.
+    async fn transaction(
+        &mut self,
+        from: &Address,
+        to: &[&Address],
+        mail: &[u8],
+    ) -> Result<Vec<Option<Recipient>>, Failure> {
+        let connection = &mut self.connection;
+        let mut options = Vec::new();
+        if !to.iter().chain([&from]).all(|address| is_ascii(address)) {
+            options.push(MailParameter::SmtpUtfEight);
+        }
+        if !mail.is_ascii() && connection.server_info().supports_feature(Extension::EightBitMime) {
+            options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        checked(connection.command(Mail::new(Some(from.clone()), options)), Step::Sender).await?;
+        let mut answers: Vec<Option<Recipient>> = Vec::with_capacity(to.len());
+        for address in to {
+            let command = Rcpt::new((*address).clone(), Vec::new());
+            let answer = match step(connection.command(command)).await {
+                Ok(_) => Some(Recipient::Taken),
+                Err(trouble) => match trouble.answer() {
+                    // RFC 5321 4.5.3.1.10: too many at once, whichever of the two it says
+                    Some((452 | 552, text))
+                        if !text.contains(".2.2") && answers.contains(&Some(Recipient::Taken)) =>
+                    {
+                        None
+                    }
+                    Some((400..=499, text)) => Some(Recipient::Later(text)),
+                    Some((_, text)) => Some(Recipient::Never(text)),
+                    None => return Err(failure(Step::Recipient, trouble)),
+                },
+            };
+            answers.push(answer);
+        }
+        if !answers.contains(&Some(Recipient::Taken)) {
+            // nothing depends on it: the session ends here
+            let _reset = step(connection.command(Rset)).await;
+            return Ok(answers);
+        }
+        checked(connection.command(Data), Step::Data).await?;
+        match tokio::time::timeout(FINAL_DOT, connection.message(mail)).await {
+            Ok(Ok(_)) => Ok(answers),
+            Ok(Err(error)) => Err(failure(Step::Content, Trouble::Error(error))),
+            Err(_elapsed) => Err(failure(Step::Content, Trouble::Silence)),
+        }
+    }
+}
+
+/// Those who were not reached may be later.
+fn filled(outcomes: Vec<Option<Recipient>>, detail: &str) -> Vec<Recipient> {
+    let later = || Recipient::Later(detail.to_owned());
+    outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(later)).collect()
+}
+
+/// Whether every server can be asked for it.
+pub(super) fn is_ascii(address: &Address) -> bool {
+    AsRef::<str>::as_ref(address).is_ascii()
 }
 
 async fn connect(settings: &EmailSettings) -> Result<AsyncSmtpConnection, Failure> {
@@ -62,77 +170,23 @@ async fn connect(settings: &EmailSettings) -> Result<AsyncSmtpConnection, Failur
     let tls = tls_parameters(settings).await?;
     let implicit = settings.implicit_tls.then(|| tls.clone());
     let server = (settings.host.as_str(), settings.port);
-    let connecting = AsyncSmtpConnection::connect_tokio1(server, Some(STEP), &hello, implicit, None);
-    let mut connection = step(connecting, "connect").await?;
-    if !settings.implicit_tls {
-        if connection.can_starttls() {
-            step(connection.starttls(tls, &hello), "tls").await?;
-        } else if settings.require_tls {
-            let detail =
-                "the server does not offer STARTTLS; hint: require_tls: false allows mail in clear text";
-            return Err(Failure::Setup(Cause::new("tls", detail)));
-        }
+    let connecting = AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &hello, implicit, None);
+    let mut connection = match tokio::time::timeout(GREETING, connecting).await {
+        Ok(connected) => connected.map_err(|error| failure(Step::Connect, Trouble::Error(error)))?,
+        Err(_elapsed) => return Err(failure(Step::Connect, Trouble::Silence)),
+    };
+    if settings.implicit_tls {
+        return Ok(connection);
+    }
+    if connection.can_starttls() {
+        // this says EHLO again, so that what was offered in clear does not count
+        checked(connection.starttls(tls, &hello), Step::Tls).await?;
+    } else if settings.require_tls {
+        Session { connection }.close().await;
+        let detail = "the server does not offer STARTTLS; hint: require_tls: false allows mail in clear text";
+        return Err(Failure::Setup(Cause::new("tls", detail)));
     }
     Ok(connection)
-}
-
-async fn dialogue(
-    connection: &mut AsyncSmtpConnection,
-    settings: &EmailSettings,
-    credentials: Option<Credentials>,
-    to: &[Mailbox],
-    mail: &[u8],
-) -> Result<Vec<Recipient>, Failure> {
-    if let Some(credentials) = credentials {
-        log_in(connection, &credentials).await?;
-    }
-    let mut options = Vec::new();
-    let ascii = |address: &Address| address.to_string().is_ascii();
-    if !to.iter().map(|mailbox| &mailbox.email).chain([&settings.from.email]).all(ascii) {
-        options.push(MailParameter::SmtpUtfEight);
-    }
-    if !mail.is_ascii() && connection.server_info().supports_feature(Extension::EightBitMime) {
-        options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
-    }
-    step(connection.command(Mail::new(Some(settings.from.email.clone()), options)), "sender").await?;
-    let mut recipients = Vec::with_capacity(to.len());
-    for mailbox in to {
-        let answer =
-            step(connection.command(Rcpt::new(mailbox.email.clone(), Vec::new())), "recipient").await;
-        recipients.push(match answer {
-            Ok(_) => Recipient::Taken,
-            Err(Failure::Mail(cause)) => Recipient::Never(cause.detail),
-            Err(failure) if connection.has_broken() => return Err(failure),
-            Err(Failure::Later(cause)) => Recipient::Later(cause.detail),
-            Err(failure) => return Err(failure),
-        });
-    }
-    if !recipients.contains(&Recipient::Taken) {
-        return Ok(recipients);
-    }
-    step(connection.command(Data), "data").await?;
-    let sent = tokio::time::timeout(FINAL_DOT, connection.message(mail)).await;
-    match sent {
-        Ok(Ok(_)) => Ok(recipients),
-        Ok(Err(error)) => Err(failure(&error, "content")),
-        Err(_) => Err(Failure::Later(Cause::new("timeout", "no answer to the end of the mail"))),
-    }
-}
-
-async fn log_in(connection: &mut AsyncSmtpConnection, credentials: &Credentials) -> Result<(), Failure> {
-    if !connection.is_encrypted() {
-        let detail =
-            "the connection is not encrypted, so the password is not sent; hint: use a server with STARTTLS";
-        return Err(Failure::Setup(Cause::new("auth", detail)));
-    }
-    match step(connection.auth(&[Mechanism::Plain, Mechanism::Login], credentials), "auth").await {
-        Ok(_) => Ok(()),
-        // what the server says may repeat what it was told
-        Err(Failure::Mail(_) | Failure::Setup(_)) => {
-            Err(Failure::Setup(Cause::new("auth", "the server refused user name and password")))
-        }
-        Err(later) => Err(later),
-    }
 }
 
 async fn tls_parameters(settings: &EmailSettings) -> Result<TlsParameters, Failure> {
@@ -154,39 +208,33 @@ async fn tls_parameters(settings: &EmailSettings) -> Result<TlsParameters, Failu
 }
 
 /// One step with its deadline.
-async fn step<T>(
+pub(super) async fn step<T>(
     what: impl Future<Output = Result<T, lettre::transport::smtp::Error>>,
-    name: &'static str,
-) -> Result<T, Failure> {
+) -> Result<T, Trouble> {
     match tokio::time::timeout(STEP, what).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(failure(&error, name)),
-        Err(_) => Err(Failure::Later(Cause::new("timeout", format!("the server did not answer ({name})")))),
+        Ok(done) => done.map_err(Trouble::Error),
+        Err(_elapsed) => Err(Trouble::Silence),
     }
 }
 
-fn failure(error: &lettre::transport::smtp::Error, name: &'static str) -> Failure {
-    let mut detail = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        let next = error.to_string();
-        if !detail.contains(&next) {
-            detail = format!("{detail}: {next}");
-        }
-        source = error.source();
-    }
-    let detail: String = detail.chars().filter(|c| !c.is_control()).take(300).collect();
-    let permanent = error.is_permanent();
-    match name {
-        "tls" if error.is_transient() => Failure::Later(Cause::new("tls", detail)),
-        // a certificate does not get better by itself, but servers get repaired: the breaker tries on
-        "tls" => Failure::Setup(Cause::new("tls", detail)),
-        _ if error.is_tls() => Failure::Setup(Cause::new("tls", detail)),
-        "auth" if permanent || error.is_client() => Failure::Setup(Cause::new("auth", detail)),
-        "connect" | "sender" if permanent => Failure::Setup(Cause::new("refused", detail)),
-        _ if permanent => Failure::Mail(Cause::new("message_refused", detail)),
-        _ if error.is_transient() => Failure::Later(Cause::new("later", detail)),
-        _ if error.is_timeout() => Failure::Later(Cause::new("timeout", detail)),
-        _ => Failure::Later(Cause::new(if name == "connect" { "connect" } else { "network" }, detail)),
+/// A step without which nothing goes on.
+async fn checked<T>(
+    what: impl Future<Output = Result<T, lettre::transport::smtp::Error>>,
+    at: Step,
+) -> Result<T, Failure> {
+    step(what).await.map_err(|trouble| failure(at, trouble))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn no_step_waits_for_ever() {
+        let silent = std::future::pending::<Result<(), _>>();
+        let failed = checked(silent, Step::Recipient).await.unwrap_err();
+        let words = "the server did not answer (RCPT)";
+        assert_eq!(failed, Failure::Later(Cause::new("timeout", words)));
+        assert!(FINAL_DOT >= Duration::from_mins(1), "giving up at the final dot makes doubles");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::notify::http::Answer;
 use crate::notify::{Cause, Outcome};
 
 /// Patience when a 429 does not say for how long.
@@ -10,18 +11,29 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest patience: a header that asks for days is a mistake somewhere.
 const MOST_PATIENCE: Duration = Duration::from_hours(1);
 
+/// Characters of an error's name.
+const LONGEST_NAME: usize = 80;
+
 /// An error by its name. `detail` is for people.
-pub(super) fn classify(error: &str, status: u16, retry_after: Option<Duration>) -> Outcome {
-    let detail =
-        if error.is_empty() { format!("HTTP {status}") } else { format!("{} (HTTP {status})", tame(error)) };
+pub(super) fn classify(error: &str, answer: &Answer, retry_after: Option<Duration>) -> Outcome {
+    let status = answer.status;
+    // a page for people is no error's name
+    let error = if error.len() > LONGEST_NAME || error.contains('<') { "" } else { error };
+    let detail = match tame(&answer.without_secrets(error)) {
+        error if error.is_empty() => format!("HTTP {status}"),
+        error => format!("{error} (HTTP {status})"),
+    };
     let cause = |reason| Cause::new(reason, detail.clone());
     match error {
         "ratelimited" | "rate_limited" | "message_limit_exceeded" => {
             patience(cause("rate_limited"), retry_after)
         }
-        "message_not_found" | "cant_update_message" | "edit_window_closed" | "thread_not_found" => {
-            Outcome::Gone(cause("message_gone"))
-        }
+        "message_not_found"
+        | "cant_update_message"
+        | "edit_window_closed"
+        | "thread_not_found"
+        | "cannot_reply_to_message"
+        | "restricted_action_thread_locked" => Outcome::Gone(cause("message_gone")),
         "msg_too_long"
         | "no_text"
         | "invalid_blocks"
@@ -31,6 +43,9 @@ pub(super) fn classify(error: &str, status: u16, retry_after: Option<Duration>) 
         | "invalid_attachments"
         | "invalid_arguments"
         | "invalid_payload"
+        | "invalid_metadata_format"
+        | "invalid_metadata_schema"
+        | "metadata_too_large"
         | "missing_text_or_fallback_or_attachments" => Outcome::Smaller(cause("message_refused")),
         "invalid_auth"
         | "not_authed"
@@ -41,9 +56,14 @@ pub(super) fn classify(error: &str, status: u16, retry_after: Option<Duration>) 
         | "missing_scope"
         | "no_permission"
         | "ekm_access_denied"
-        | "team_access_not_granted"
         | "no_team"
         | "no_service"
+        | "no_service_id"
+        | "team_disabled"
+        | "team_access_not_granted"
+        | "accesslimited"
+        | "enterprise_is_restricted"
+        | "two_factor_setup_required"
         | "action_prohibited"
         | "not_allowed_token_type"
         | "org_login_required" => Outcome::TargetFails(cause("auth")),
@@ -52,6 +72,9 @@ pub(super) fn classify(error: &str, status: u16, retry_after: Option<Duration>) 
         | "is_archived"
         | "channel_is_archived"
         | "restricted_action"
+        | "restricted_action_read_only_channel"
+        | "restricted_action_thread_only_channel"
+        | "restricted_action_non_threadable_channel"
         | "posting_to_general_channel_denied"
         | "user_not_found" => Outcome::TargetFails(cause("channel")),
         "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout" | "rollup_error" => {
@@ -91,9 +114,13 @@ fn tame(error: &str) -> String {
 mod tests {
     use super::*;
 
+    fn answer(status: u16) -> Answer {
+        Answer { status, ..Answer::default() }
+    }
+
     #[test]
     fn classes() {
-        let name = |error: &str, status| match classify(error, status, None) {
+        let name = |error: &str, status| match classify(error, &answer(status), None) {
             Outcome::Done { .. } => "done",
             Outcome::Retry { .. } => "retry",
             Outcome::Patience { .. } => "patience",
@@ -129,7 +156,7 @@ mod tests {
     #[test]
     fn patience_has_bounds() {
         for (asked, expected) in [(None, 30), (Some(5), 5), (Some(0), 1), (Some(1_000_000), 3600)] {
-            let outcome = classify("ratelimited", 429, asked.map(Duration::from_secs));
+            let outcome = classify("ratelimited", &answer(429), asked.map(Duration::from_secs));
             let Outcome::Patience { after, .. } = outcome else { panic!("{outcome:?}") };
             assert_eq!(after.as_secs(), expected);
         }

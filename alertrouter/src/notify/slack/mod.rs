@@ -1,83 +1,111 @@
-//! Slack: an incoming webhook, or a bot that posts one message per thread and edits it.
+//! Slack: an incoming webhook, or a bot that posts one message per thread, edits it, and answers in its thread.
 //!
 //! ```text
-//! read the secret → render the card → chat.postMessage | chat.update | POST to the webhook → outcome by error name
+//! bot      Post → chat.postMessage → (once) auth.test for the permalink → place
+//!          Edit → chat.update → chat.postMessage in the thread: who fired, who was resolved, what still fires
+//! webhook  Post → POST to its URL
 //! ```
 //!
-//! Invariants: the webhook's URL and the token never leave this file in an error; redirects are not followed, since
-//! they would carry the secret away; a bot's message is found again by channel ID and ts, as Slack gave them.
+//! Invariants: the webhook's URL and the token are in no outcome; a bot's message is found again by channel ID and ts,
+//! as Slack gave them; an edit comes before its reply, because it can be done twice and a post cannot.
 
 mod answer;
 pub(super) mod blocks;
+mod place;
+mod reply;
+pub(super) mod storm;
 mod text;
 
+use std::sync::Mutex;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use toolkit::config::{Secret, redact_url};
+use reqwest::header::CONTENT_TYPE;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+use toolkit::config::Secret;
 
-use super::card::Card;
+use super::card::{Card, is_web};
+use super::http::{Answer, Http, exchange};
 use super::pace::{Paces, Rate};
-use super::{Action, Cause, Message, Outcome};
+use super::{Action, Cause, Message, Outcome, Size};
 use crate::config::{SlackSettings, SlackWay};
+use crate::moment::Moment;
+use crate::store::StormView;
+use blocks::Rendered;
+use place::Place;
+pub use place::permalink;
 
 /// Messages to one channel: Slack's word is one a second, with short bursts.
 const POSTS: Rate = Rate { burst: 5.0, per_second: 1.0 };
 
-/// Edits with one token: fewer than 50 in any minute (5 + 60 × 0.75).
+/// Messages to all channels with one token: Slack's word is several hundred a minute.
+const WORKSPACE: Rate = Rate { burst: 30.0, per_second: 4.0 };
+
+/// Edits with one token: Slack's word is 50 in any minute (5 + 60 × 0.75).
 const EDITS: Rate = Rate { burst: 5.0, per_second: 0.75 };
 
-/// Bytes of an answer that are read: Slack's are far smaller.
-const MAX_ANSWER: usize = 256 * 1024;
+/// How long a reply waits for the pace of its channel. When that is not enough, its news go into the next reply: the
+/// message itself shows them already.
+const REPLY_WAIT: Duration = Duration::from_secs(10);
 
-/// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(5);
+/// How long the workspace's address is waited for, since the message that needs it is posted already.
+const WORKSPACE_WAIT: Duration = Duration::from_secs(3);
+
+/// How soon the workspace's address is asked for again after a failure.
+const WORKSPACE_PAUSE: Duration = Duration::from_mins(10);
+
+/// What is done already when an edit has worked and its reply has not.
+const EDITED: &str = "edited";
 
 /// One Slack target.
 #[derive(Debug)]
 pub struct Slack {
     settings: SlackSettings,
-    client: reqwest::Client,
+    http: Http,
     paces: Paces,
+    workspace: Mutex<Workspace>,
 }
 
-/// Where a bot's message is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Place {
-    channel: String,
-    ts: String,
+/// Where the workspace's messages are shown, once that is known.
+#[derive(Debug, Default)]
+struct Workspace {
+    /// With the token that it was asked with.
+    known: Option<(Secret, String)>,
+    not_before: Option<Instant>,
+}
+
+/// A bot's way to the API.
+struct Bot<'a> {
+    base: &'a str,
+    token: Secret,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Answer {
+struct Said {
     ok: bool,
     error: String,
     channel: String,
     ts: String,
+    url: String,
     retry_after: Option<u64>,
 }
 
 impl Slack {
-    /// Makes the client.
-    pub fn new(settings: SlackSettings, paces: Paces) -> Result<Self, String> {
-        let client = reqwest::Client::builder()
-            .timeout(settings.timeout)
-            .connect_timeout(CONNECT)
-            .redirect(reqwest::redirect::Policy::none())
-            // as Alertmanager: a proxy is used only when the configuration names it
-            .no_proxy()
-            .user_agent(concat!("alertrouter/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| format!("the HTTP client cannot be made: {error}"))?;
-        Ok(Self { settings, client, paces })
+    /// A target with these settings.
+    pub fn new(settings: SlackSettings, paces: Paces) -> Self {
+        let http = Http::new(settings.http.clone(), settings.timeout);
+        Self { settings, http, paces, workspace: Mutex::default() }
     }
 
     /// Waits for the pace of what is going to be done.
     pub async fn admit(&self, action: Action) {
-        if let Ok(secret) = self.secret().await {
-            self.paces.wait(self.pace_key(action, &secret), pace(action)).await;
+        let Ok(secret) = self.secret().await else { return };
+        match (&self.settings.way, action) {
+            (SlackWay::Webhook { .. }, _) => self.paces.wait(("hook", secret.expose()), POSTS).await,
+            (SlackWay::Bot { .. }, Action::Post) => self.admit_post(&secret).await,
+            (SlackWay::Bot { .. }, Action::Edit) => self.paces.wait(("edit", secret.expose()), EDITS).await,
         }
     }
 
@@ -87,13 +115,207 @@ impl Slack {
             Ok(secret) => secret,
             Err(cause) => return Outcome::TargetFails(cause),
         };
-        let outcome = match &self.settings.way {
-            SlackWay::Webhook { .. } => self.post_webhook(message, &secret).await,
-            SlackWay::Bot { base, .. } => self.call_bot(message, base, &secret).await,
+        match &self.settings.way {
+            SlackWay::Webhook { .. } => {
+                let card = Card::new(message.view, &message.alerts);
+                self.hook(&secret, blocks::render(&card, message.size, message.now, None)).await
+            }
+            SlackWay::Bot { base, .. } => {
+                let bot = Bot { base, token: secret };
+                let place = Place::read(message.view.place.as_deref());
+                match place {
+                    Some(place) if message.action == Action::Edit => self.edit(&bot, message, place).await,
+                    before => self.open(&bot, message, before.as_ref()).await,
+                }
+            }
+        }
+    }
+
+    /// The body of a new message, for people.
+    pub fn preview(&self, message: &Message<'_>) -> Value {
+        let card = Card::new(message.view, &message.alerts);
+        let mut body = blocks::render(&card, message.size, message.now, None).body();
+        if let Some(channel) = &self.settings.channel {
+            body.insert("channel".to_owned(), json!(channel));
+        }
+        self.dress(&mut body);
+        Value::Object(body)
+    }
+
+    /// Sends the card of a storm: a new one when it has no place yet.
+    pub async fn send_storm(&self, view: &StormView, size: Size, now: Moment) -> Outcome {
+        let secret = match self.secret().await {
+            Ok(secret) => secret,
+            Err(cause) => return Outcome::TargetFails(cause),
+        };
+        let rendered = storm::render(view, size, now);
+        let SlackWay::Bot { base, .. } = &self.settings.way else {
+            return self.hook(&secret, rendered).await;
+        };
+        let bot = Bot { base, token: secret };
+        let done = |place: &Place| Outcome::Done { place: Some(place.write()), refused: Vec::new() };
+        match Place::read(view.storm.place.as_deref()) {
+            Some(place) => match self.update(&bot, &place, rendered, None).await {
+                Ok(()) => done(&place),
+                Err(outcome) => outcome,
+            },
+            None => match self.post(&bot, rendered, None).await {
+                Ok(place) => done(&place),
+                Err(outcome) => outcome,
+            },
+        }
+    }
+
+    /// A new message.
+    async fn open(&self, bot: &Bot<'_>, message: &Message<'_>, before: Option<&Place>) -> Outcome {
+        let card = Card::new(message.view, &message.alerts);
+        let before = before.and_then(|place| place.permalink.as_deref());
+        let rendered = blocks::render(&card, message.size, message.now, before);
+        match self.post(bot, rendered, metadata(message)).await {
+            Ok(mut place) => {
+                place.permalink = self.permalink(bot, &place).await;
+                place.remember(&message.alerts);
+                Outcome::Done { place: Some(place.write()), refused: Vec::new() }
+            }
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// The message is changed; then a reply says what changed.
+    async fn edit(&self, bot: &Bot<'_>, message: &Message<'_>, mut place: Place) -> Outcome {
+        if message.progress != Some(EDITED) {
+            let card = Card::new(message.view, &message.alerts);
+            let rendered = blocks::render(&card, message.size, message.now, None);
+            if let Err(outcome) = self.update(bot, &place, rendered, metadata(message)).await {
+                return outcome;
+            }
+        }
+        if place.permalink.is_none() {
+            place.permalink = self.permalink(bot, &place).await;
+        }
+        let told = |place: &Place| Outcome::Done { place: Some(place.write()), refused: Vec::new() };
+        let Some(reply) = reply::render(&place, message) else {
+            place.remember(&message.alerts);
+            return told(&place);
+        };
+        if tokio::time::timeout(REPLY_WAIT, self.admit_reply(&bot.token, &place)).await.is_err() {
+            return told(&place);
+        }
+        let mut body = Map::new();
+        body.insert("channel".to_owned(), json!(place.channel));
+        body.insert("thread_ts".to_owned(), json!(place.ts));
+        body.insert("text".to_owned(), json!(reply));
+        self.dress(&mut body);
+        match self.call(bot, "chat.postMessage", body).await {
+            Ok(_) => {}
+            Err(Outcome::Retry { cause, .. }) => {
+                return Outcome::Retry { cause, progress: Some(EDITED.to_owned()) };
+            }
+            Err(patience @ Outcome::Patience { .. }) => {
+                self.heed(&patience, &bot.token, Action::Post);
+                return patience;
+            }
+            // a thread that takes no replies: the message itself shows it all
+            Err(other) => tracing::debug!(?other, "a reply was refused"),
+        }
+        place.remember(&message.alerts);
+        told(&place)
+    }
+
+    async fn post(
+        &self,
+        bot: &Bot<'_>,
+        rendered: Rendered,
+        metadata: Option<Value>,
+    ) -> Result<Place, Outcome> {
+        let mut body = rendered.body();
+        body.insert("channel".to_owned(), json!(self.settings.channel));
+        body.extend(metadata.map(|metadata| ("metadata".to_owned(), metadata)));
+        self.dress(&mut body);
+        let said = self.call(bot, "chat.postMessage", body).await.inspect_err(|outcome| {
+            self.heed(outcome, &bot.token, Action::Post);
+        })?;
+        // from now on the channel's name and its ID share one pace
+        let name = self.settings.channel.as_deref().unwrap_or_default();
+        self.paces
+            .join(("post", bot.token.expose(), name), ("post", bot.token.expose(), said.channel.as_str()));
+        Ok(Place { channel: said.channel, ts: said.ts, ..Place::default() })
+    }
+
+    async fn update(
+        &self,
+        bot: &Bot<'_>,
+        place: &Place,
+        rendered: Rendered,
+        metadata: Option<Value>,
+    ) -> Result<(), Outcome> {
+        let mut body = rendered.body();
+        body.insert("channel".to_owned(), json!(place.channel));
+        body.insert("ts".to_owned(), json!(place.ts));
+        body.extend(metadata.map(|metadata| ("metadata".to_owned(), metadata)));
+        body.extend(no_mentions());
+        let said = self.call(bot, "chat.update", body).await;
+        said.map(drop).inspect_err(|outcome| self.heed(outcome, &bot.token, Action::Edit))
+    }
+
+    /// What every new message has: who it is from, and that nothing in it is looked up or mentioned.
+    fn dress(&self, body: &mut Map<String, Value>) {
+        let settings = &self.settings;
+        for (key, value) in [
+            ("username", &settings.username),
+            ("icon_emoji", &settings.icon_emoji),
+            ("icon_url", &settings.icon_url),
+        ] {
+            body.extend(value.as_ref().map(|value| (key.to_owned(), json!(value))));
+        }
+        body.extend(no_mentions());
+        for key in ["unfurl_links", "unfurl_media"] {
+            body.insert(key.to_owned(), json!(false));
+        }
+    }
+
+    async fn call(&self, bot: &Bot<'_>, method: &str, body: Map<String, Value>) -> Result<Said, Outcome> {
+        let url = Secret::from(format!("{}/{method}", bot.base));
+        let request = self.http.post(&url).await.map_err(Outcome::TargetFails)?;
+        let request = request
+            .bearer_auth(bot.token.expose().trim())
+            // without the charset Slack adds a warning to every answer
+            .header(CONTENT_TYPE, "application/json; charset=utf-8")
+            .body(Value::Object(body).to_string());
+        let answer = exchange(request).await.map_err(unreached)?;
+        match serde_json::from_str::<Said>(&answer.text) {
+            Ok(said) if said.ok => Ok(said),
+            Ok(said) => Err(classify(&said.error, &answer, None)),
+            // 200 with something else: it may have been done; doing it again is safer than not
+            Err(_) => Err(classify("", &answer, None)),
+        }
+    }
+
+    async fn hook(&self, url: &Secret, rendered: Rendered) -> Outcome {
+        let mut body = rendered.body();
+        body.retain(|_, value| value != &json!([]));
+        body.extend(self.settings.channel.as_ref().map(|channel| ("channel".to_owned(), json!(channel))));
+        self.dress(&mut body);
+        let request = match self.http.post(url).await {
+            Ok(request) => request,
+            Err(cause) => return Outcome::TargetFails(cause),
+        };
+        let request = request
+            .header(CONTENT_TYPE, "application/json; charset=utf-8")
+            .body(Value::Object(body).to_string());
+        let outcome = match exchange(request).await {
+            Ok(answer) if answer.status == 200 && answer.text.trim() == "ok" => {
+                return Outcome::Done { place: None, refused: Vec::new() };
+            }
+            Ok(answer) => {
+                let said: Said = serde_json::from_str(&answer.text).unwrap_or_default();
+                let error = if said.error.is_empty() { answer.text.trim() } else { &said.error };
+                classify(error, &answer, said.retry_after)
+            }
+            Err(cause) => unreached(cause),
         };
         if let Outcome::Patience { after, .. } = &outcome {
-            let key = self.pace_key(message.action, &secret);
-            self.paces.pause(key, pace(message.action), *after);
+            self.paces.pause(("hook", url.expose()), POSTS, *after);
         }
         outcome
     }
@@ -103,154 +325,84 @@ impl Slack {
         source.read().await.map_err(|error| Cause::new("secret", error.to_string()))
     }
 
-    /// Posts are counted per channel, edits per token. A webhook is a channel by itself.
-    fn pace_key<'a>(&'a self, action: Action, secret: &'a Secret) -> (&'a str, Option<&'a str>) {
-        match (&self.settings.way, action) {
-            (SlackWay::Bot { .. }, Action::Post) => (secret.expose(), self.settings.channel.as_deref()),
-            _ => (secret.expose(), None),
+    async fn admit_post(&self, token: &Secret) {
+        let channel = self.settings.channel.as_deref().unwrap_or_default();
+        self.paces.wait(("post", token.expose(), channel), POSTS).await;
+        self.paces.wait(("workspace", token.expose()), WORKSPACE).await;
+    }
+
+    async fn admit_reply(&self, token: &Secret, place: &Place) {
+        self.paces.wait(("post", token.expose(), place.channel.as_str()), POSTS).await;
+        self.paces.wait(("workspace", token.expose()), WORKSPACE).await;
+    }
+
+    /// Patience holds for everybody who shares the limit. Which of its limits a post has met Slack does not say: the
+    /// channel's; when another channel of the same token has met one, too, the workspace's.
+    fn heed(&self, outcome: &Outcome, token: &Secret, action: Action) {
+        let Outcome::Patience { after, .. } = outcome else { return };
+        let token = token.expose();
+        if action == Action::Edit {
+            return self.paces.pause(("edit", token), EDITS, *after);
+        }
+        let channel = ("post", token, self.settings.channel.as_deref().unwrap_or_default());
+        let another = self.paces.is_paused(("posts met a limit", token)) && !self.paces.is_paused(channel);
+        self.paces.pause(channel, POSTS, *after);
+        self.paces.pause(("posts met a limit", token), POSTS, *after);
+        if another {
+            self.paces.pause(("workspace", token), WORKSPACE, *after);
         }
     }
 
-    async fn post_webhook(&self, message: &Message<'_>, url: &Secret) -> Outcome {
-        let body = self.body(message);
-        let request = json_post(&self.client, url.expose().trim(), &body);
-        match self.exchange(request).await {
-            Ok((200, _, text)) if text.trim() == "ok" => Outcome::Done { place: None, refused: Vec::new() },
-            Ok((status, retry_after, text)) => {
-                let answer: Answer = serde_json::from_str(&text).unwrap_or_default();
-                let error = if answer.error.is_empty() { text.trim() } else { &answer.error };
-                let retry_after = retry_after.or_else(|| answer.retry_after.map(Duration::from_secs));
-                // a page for people is no error's name
-                let error = if error.len() > 80 || error.contains('<') { "" } else { error };
-                answer::classify(error, status, retry_after)
-            }
-            Err(outcome) => outcome,
-        }
-    }
-
-    async fn call_bot(&self, message: &Message<'_>, base: &str, token: &Secret) -> Outcome {
-        let mut body = self.body(message);
-        let place: Option<Place> =
-            message.view.place.as_deref().and_then(|place| serde_json::from_str(place).ok());
-        let edited = place.filter(|_| message.action == Action::Edit);
-        let method = if let Some(place) = &edited {
-            set(&mut body, "channel", json!(place.channel));
-            set(&mut body, "ts", json!(place.ts));
-            // what an edit leaves out stays as it was
-            set(&mut body, "blocks", json!([]));
-            "chat.update"
-        } else {
-            set(&mut body, "unfurl_links", json!(false));
-            set(&mut body, "unfurl_media", json!(false));
-            "chat.postMessage"
-        };
-        let id = json!({ "event_type": "alertrouter", "event_payload": { "delivery_id": message.delivery } });
-        set(&mut body, "metadata", id);
-        let request =
-            json_post(&self.client, &format!("{base}/{method}"), &body).bearer_auth(token.expose().trim());
-        let (status, retry_after, text) = match self.exchange(request).await {
-            Ok(answer) => answer,
-            Err(outcome) => return outcome,
-        };
-        let answer: Answer = match serde_json::from_str(&text) {
-            Ok(answer) => answer,
-            // 200 with something else: it may have been done; doing it again is safer than not
-            Err(_) => return answer::classify("", status, retry_after),
-        };
-        if !answer.ok {
-            return answer::classify(&answer.error, status, retry_after);
-        }
-        let place = edited.unwrap_or(Place { channel: answer.channel, ts: answer.ts });
-        Outcome::Done { place: serde_json::to_string(&place).ok(), refused: Vec::new() }
-    }
-
-    /// What both ways have in common.
-    fn body(&self, message: &Message<'_>) -> Value {
-        let card = Card::new(message.view, &message.alerts);
-        let rendered = blocks::render(&card, message.size, message.now);
-        let mut body = json!({ "text": rendered.text, "attachments": rendered.attachments });
-        for (key, value) in [
-            ("channel", &self.settings.channel),
-            ("username", &self.settings.username),
-            ("icon_emoji", &self.settings.icon_emoji),
-            ("icon_url", &self.settings.icon_url),
-        ] {
-            // an edit keeps its author
-            if let Some(value) = value
-                && message.action == Action::Post
-            {
-                set(&mut body, key, json!(value));
+    /// Where people find a message: Slack's own form of it, made from the workspace's address, which is asked for once;
+    /// `chat.getPermalink` would be one more call for every message.
+    async fn permalink(&self, bot: &Bot<'_>, place: &Place) -> Option<String> {
+        if let Ok(mut workspace) = self.workspace.lock() {
+            match &workspace.known {
+                Some((token, url)) if *token == bot.token => return Some(place.link(url)),
+                _ if workspace.not_before.is_some_and(|at| Instant::now() < at) => return None,
+                _ => workspace.not_before = Some(Instant::now() + WORKSPACE_PAUSE),
             }
         }
-        body
-    }
-
-    /// Sends a request; gives status, Retry-After and the answer's text.
-    async fn exchange(
-        &self,
-        request: reqwest::RequestBuilder,
-    ) -> Result<(u16, Option<Duration>, String), Outcome> {
-        let failed = |error: reqwest::Error| {
-            let reason = if error.is_timeout() {
-                "timeout"
-            } else if error.is_connect() {
-                "connect"
-            } else {
-                "network"
-            };
-            let builder = error.is_builder();
-            let cause = Cause::new(reason, chain(&error.without_url()));
-            // a URL that is none will not become one by waiting
-            if builder { Outcome::TargetFails(cause) } else { Outcome::Retry { cause, progress: None } }
-        };
-        let mut response = request.send().await.map_err(failed)?;
-        let status = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get(reqwest::header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.trim().parse().ok())
-            .map(Duration::from_secs);
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_ANSWER {
-                break;
-            }
+        let asked = tokio::time::timeout(WORKSPACE_WAIT, self.call(bot, "auth.test", Map::new())).await;
+        let url = asked.ok()?.ok().map(|said| said.url).filter(|url| is_web(url))?;
+        let link = place.link(&url);
+        if let Ok(mut workspace) = self.workspace.lock() {
+            workspace.known = Some((bot.token.clone(), url));
         }
-        Ok((status, retry_after, String::from_utf8_lossy(&body).into_owned()))
+        Some(link)
     }
 }
 
-/// A request with a JSON body; without the charset Slack adds a warning to every answer.
-fn json_post(client: &reqwest::Client, url: &str, body: &Value) -> reqwest::RequestBuilder {
-    client
-        .post(url)
-        .header(reqwest::header::CONTENT_TYPE, "application/json; charset=utf-8")
-        .body(body.to_string())
+/// Nothing in a text becomes a mention or a channel's name, also when a message is edited (where Slack's default is
+/// another).
+fn no_mentions() -> [(String, Value); 2] {
+    [("parse".to_owned(), json!("none")), ("link_names".to_owned(), json!(false))]
 }
 
-fn pace(action: Action) -> Rate {
-    match action {
-        Action::Post => POSTS,
-        Action::Edit => EDITS,
-    }
+/// The reply to a thread that was told of these alerts.
+#[cfg(test)]
+pub(super) fn reply_of(told: &[&crate::store::LiveAlert], message: &Message<'_>) -> Option<String> {
+    let mut place = Place::default();
+    place.remember(told);
+    reply::render(&place, message)
 }
 
-fn set(body: &mut Value, key: &str, value: Value) {
-    if let Value::Object(map) = body {
-        map.insert(key.to_owned(), value);
-    }
+/// A name of the delivery for people who look for doubles; the plainest message has none, in case that is what Slack
+/// refuses.
+fn metadata(message: &Message<'_>) -> Option<Value> {
+    (message.size != Size::Plain)
+        .then(|| json!({ "event_type": "alertrouter", "event_payload": { "delivery_id": message.delivery } }))
 }
 
-/// An error with its causes, in one line and without secrets.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
+fn classify(error: &str, answer: &Answer, retry_after: Option<u64>) -> Outcome {
+    let retry_after = answer.retry_after.or_else(|| retry_after.map(Duration::from_secs));
+    answer::classify(error, answer, retry_after)
+}
+
+/// There was no answer. An address or a certificate that is wrong gets no better by waiting.
+fn unreached(cause: Cause) -> Outcome {
+    match cause.reason {
+        "url" | "tls" => Outcome::TargetFails(cause),
+        _ => Outcome::Retry { cause, progress: None },
     }
-    redact_url(&text)
 }

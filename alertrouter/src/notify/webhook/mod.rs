@@ -114,7 +114,9 @@ mod tests {
             let answer = Answer { status, retry_after, ..Answer::default() };
             let got = match judge(&answer) {
                 Outcome::Done { .. } => "done".to_owned(),
-                Outcome::Patience { cause, after } => format!("patience {} {}", after.as_secs(), cause.reason),
+                Outcome::Patience { cause, after } => {
+                    format!("patience {} {}", after.as_secs(), cause.reason)
+                }
                 Outcome::Retry { cause, .. } => format!("retry {}", cause.reason),
                 Outcome::Smaller(cause) => format!("smaller {}", cause.reason),
                 Outcome::TargetFails(cause) => format!("target {}", cause.reason),

@@ -125,8 +125,7 @@ fn reason(message: &Message<'_>, fires: bool) -> &'static str {
 /// What all alerts have in common.
 fn common<'a>(alerts: &[&'a LiveAlert], of: impl Fn(&'a LiveAlert) -> &'a Labels) -> Labels {
     let Some((first, rest)) = alerts.split_first() else { return Labels::default() };
-    let same = |name: &str, value: &str| {
-        rest.iter().all(|alert| of(alert).iter().any(|pair| pair == (name, value)))
-    };
+    let same =
+        |name: &str, value: &str| rest.iter().all(|alert| of(alert).iter().any(|pair| pair == (name, value)));
     of(first).iter().filter(|(name, value)| same(name, value)).collect()
 }

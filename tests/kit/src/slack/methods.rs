@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::arguments::{self, Arguments};
-use super::workspace::{Author, BOT, BOT_USER, Channel, Message, TEAM, Version};
+use super::workspace::{ADDRESS, Author, BOT, BOT_USER, Channel, Message, TEAM, Version};
 use super::{State, limits, rate};
 use crate::web::{Reply, Request};
 
@@ -42,6 +42,7 @@ impl State {
             self.authenticate(request, &arguments)?;
             match method {
                 "auth.test" => Ok(auth_test()),
+                "chat.getPermalink" => self.permalink(&arguments),
                 "chat.postMessage" => self.post_message(&arguments, now),
                 "chat.update" => self.update(&arguments, now),
                 "chat.delete" => self.delete(&arguments),
@@ -160,6 +161,13 @@ impl State {
         Ok(map(json!({ "channel": channel.id, "ts": ts })))
     }
 
+    fn permalink(&mut self, arguments: &Arguments) -> Answered {
+        let channel = by_id(&mut self.workspace.channels, arguments.text("channel"))?;
+        let ts = arguments.text("message_ts");
+        channel.message(ts).ok_or("message_not_found")?;
+        Ok(map(json!({ "channel": channel.id, "permalink": channel.permalink(ts) })))
+    }
+
     fn history(&mut self, arguments: &Arguments) -> Answered {
         let channel = by_id(&mut self.workspace.channels, arguments.text("channel"))?;
         if !channel.bot_is_member {
@@ -236,7 +244,7 @@ impl Content {
 
 fn auth_test() -> Map<String, Value> {
     map(json!({
-        "url": "https://watchfire.slack.test/",
+        "url": ADDRESS,
         "team": "Watchfire",
         "user": "watchfire",
         "team_id": TEAM,

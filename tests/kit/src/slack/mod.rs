@@ -22,10 +22,12 @@ mod hooks;
 mod limits;
 mod methods;
 mod rate;
+mod words;
 mod workspace;
 
 pub use crate::script::Times;
 pub use rate::Rate;
+pub use words::check_message;
 pub use workspace::{Author, Call, Channel, Message, Version, Workspace};
 
 use rate::Rates;
@@ -42,6 +44,8 @@ pub enum Fault {
     Status(u16),
     /// Refuses with 429 and `Retry-After` of so many seconds.
     RateLimited(u32),
+    /// Refuses with 429 and this `Retry-After`: an HTTP date, nonsense, or none at all.
+    RateLimitedSaying(Option<String>),
     /// Reads the call, does nothing, closes the connection.
     CloseBefore,
     /// Does what was asked, then closes the connection without an answer.
@@ -111,10 +115,17 @@ impl Builder {
         self
     }
 
+    /// How fast messages may be posted to all channels together; 300 a minute if nothing is said.
+    #[must_use]
+    pub fn workspace_rate(mut self, rate: Rate) -> Self {
+        self.rates.workspace = rate;
+        self
+    }
+
     /// No rate limits at all.
     #[must_use]
     pub fn unlimited(self) -> Self {
-        self.post_rate(Rate::UNLIMITED).update_rate(Rate::UNLIMITED)
+        self.post_rate(Rate::UNLIMITED).update_rate(Rate::UNLIMITED).workspace_rate(Rate::UNLIMITED)
     }
 
     /// Starts it on a free loopback port.
@@ -278,6 +289,7 @@ fn refusal(fault: &Fault, hook: bool) -> Option<Reply> {
             Some(Reply::new(*status, "text/html; charset=utf-8", "<html><body>Server Error</body></html>"))
         }
         Fault::RateLimited(seconds) => Some(rate::refuse(hook, *seconds)),
+        Fault::RateLimitedSaying(header) => Some(rate::refuse_saying(header.as_deref())),
         _ => None,
     }
 }

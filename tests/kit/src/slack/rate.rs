@@ -26,8 +26,10 @@ impl Rate {
 pub(super) struct Rates {
     pub(super) post: Rate,
     pub(super) update: Rate,
+    pub(super) workspace: Rate,
     posts: HashMap<String, Bucket>,
     updates: Option<Bucket>,
+    all_posts: Option<Bucket>,
 }
 
 impl Default for Rates {
@@ -37,15 +39,20 @@ impl Default for Rates {
             post: Rate { burst: 20.0, per_minute: 60.0 },
             // Tier 3, for an app in a workspace.
             update: Rate { burst: 50.0, per_minute: 50.0 },
+            // "several hundred a minute" in a workspace
+            workspace: Rate { burst: 100.0, per_minute: 300.0 },
             posts: HashMap::new(),
             updates: None,
+            all_posts: None,
         }
     }
 }
 
 impl Rates {
-    /// Takes one post to this channel out of its bucket, or says how many seconds to wait.
+    /// Takes one post to this channel out of its bucket and the workspace's, or says how many seconds to wait.
     pub(super) fn post(&mut self, channel: &str, now: Instant) -> Result<(), u32> {
+        let all = Bucket::full(self.workspace, now);
+        self.all_posts.get_or_insert(all).take(self.workspace, now)?;
         let full = Bucket::full(self.post, now);
         self.posts.entry(channel.to_owned()).or_insert(full).take(self.post, now)
     }
@@ -91,6 +98,15 @@ pub(super) fn refuse(hook: bool, seconds: u32) -> Reply {
         json!({ "ok": false, "error": "ratelimited" })
     };
     Reply::json(429, &body).header("retry-after", &seconds.to_string())
+}
+
+/// A 429 whose `Retry-After` says this, or that has none.
+pub(super) fn refuse_saying(retry_after: Option<&str>) -> Reply {
+    let reply = Reply::json(429, &json!({ "ok": false, "error": "ratelimited" }));
+    match retry_after {
+        Some(text) => reply.header("retry-after", text),
+        None => reply,
+    }
 }
 
 #[cfg(test)]

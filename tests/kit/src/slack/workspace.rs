@@ -13,6 +13,9 @@ pub(super) const TEAM: &str = "T0WATCHFIRE";
 pub(super) const BOT_USER: &str = "U0WATCHFIRE";
 pub(super) const BOT: &str = "B0WATCHFIRE";
 
+/// Where people see the workspace.
+pub(super) const ADDRESS: &str = "https://watchfire.slack.test/";
+
 /// Everything that a Slack double knows.
 #[derive(Clone, Debug, Default)]
 pub struct Workspace {
@@ -193,6 +196,11 @@ impl Channel {
     /// The message with this id.
     pub fn message(&self, ts: &str) -> Option<&Message> {
         self.messages.iter().find(|message| message.ts == ts)
+    }
+
+    /// Where people find the message with this id.
+    pub fn permalink(&self, ts: &str) -> String {
+        format!("{ADDRESS}archives/{}/p{}", self.id, ts.replace('.', ""))
     }
 
     /// Takes a message away, as a user would.

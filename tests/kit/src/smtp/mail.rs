@@ -68,6 +68,23 @@ impl Mail {
         }
     }
 
+    /// Reads a mail from a mailbox, where a server has delivered it; who it is from and for are what that server noted.
+    pub fn delivered(raw: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(raw).replace("\r\n", "\n").replace('\n', "\r\n");
+        let (headers, _) = mime::split(text.as_bytes());
+        let noted = |name: &str| {
+            let found = headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.trim_matches(['<', '>']).to_owned())
+        };
+        let envelope = Envelope {
+            from: noted("Return-Path").unwrap_or_default(),
+            recipients: noted("Delivered-To").into_iter().collect(),
+            eight_bit: true,
+            utf8: true,
+        };
+        Self::new(0, envelope, text.into_bytes())
+    }
+
     /// A header's first value, or "".
     pub fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
@@ -143,6 +160,14 @@ mod tests {
         );
         assert_eq!((good.subject(), good.text.as_str(), good.problems.len()), ("café", "hi\n", 0));
         assert!(good.says("caf") && good.says("hi") && !good.says("ho"));
+    }
+
+    #[test]
+    fn a_delivered_mail() {
+        let raw = "Return-Path: <a@x>\nDelivered-To: b@x\nSubject: s\n\nhi\n";
+        let mail = Mail::delivered(raw.as_bytes());
+        assert_eq!((mail.from.as_str(), mail.recipients.join(" ").as_str()), ("a@x", "b@x"));
+        assert_eq!((mail.subject(), mail.text.as_str()), ("s", "hi\n"));
     }
 
     #[test]

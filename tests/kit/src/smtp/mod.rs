@@ -158,6 +158,20 @@ impl Builder {
         self
     }
 
+    /// Offers these kinds of login only, for example `LOGIN`.
+    #[must_use]
+    pub fn mechanisms(mut self, names: &str) -> Self {
+        self.rules.mechanisms = names.to_owned();
+        self
+    }
+
+    /// Takes no addresses beyond ASCII.
+    #[must_use]
+    pub fn ascii_only(mut self) -> Self {
+        self.rules.utf8 = false;
+        self
+    }
+
     /// The largest mail it takes.
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
@@ -377,6 +391,8 @@ struct Rules {
     auth_in_clear: bool,
     accounts: Vec<(String, String)>,
     login_prompts: [String; 2],
+    mechanisms: String,
+    utf8: bool,
     max_bytes: usize,
     max_recipients: usize,
     max_mails: usize,
@@ -391,6 +407,8 @@ impl Default for Rules {
             auth_in_clear: false,
             accounts: Vec::new(),
             login_prompts: ["Username:".to_owned(), "Password:".to_owned()],
+            mechanisms: "PLAIN LOGIN XOAUTH2".to_owned(),
+            utf8: true,
             max_bytes: MAIL_BYTES,
             max_recipients: RECIPIENTS,
             max_mails: usize::MAX,

@@ -149,14 +149,16 @@ impl Talk {
             "PIPELINING".to_owned(),
             format!("SIZE {}", rules.max_bytes),
             "8BITMIME".to_owned(),
-            "SMTPUTF8".to_owned(),
             "ENHANCEDSTATUSCODES".to_owned(),
         ];
+        if rules.utf8 {
+            lines.push("SMTPUTF8".to_owned());
+        }
         if rules.starttls && !self.tls && !hidden {
             lines.push("STARTTLS".to_owned());
         }
         if !rules.accounts.is_empty() && (self.tls || rules.auth_in_clear) {
-            lines.push("AUTH PLAIN LOGIN XOAUTH2".to_owned());
+            lines.push(format!("AUTH {}", rules.mechanisms));
         }
         let last = lines.pop().unwrap_or_default();
         let more = lines.join("\r\n250-");
@@ -199,7 +201,9 @@ impl Talk {
         if !self.tls && !self.shared.rules.auth_in_clear {
             return self.reply("538 5.7.11 a login needs TLS").await;
         }
-        let Some(mut login) = Login::new(mechanism) else {
+        let offered =
+            self.shared.rules.mechanisms.split(' ').any(|name| name.eq_ignore_ascii_case(mechanism));
+        let Some(mut login) = Login::new(mechanism).filter(|_| offered) else {
             return self.reply("504 5.5.4 unknown mechanism").await;
         };
         let mut said = first.map(str::to_owned);
@@ -250,6 +254,9 @@ impl Talk {
             })
         };
         let utf8 = parameter("SMTPUTF8").is_some();
+        if utf8 && !rules.utf8 {
+            return self.say(Stage::Mail, "555 5.5.4 unknown parameter SMTPUTF8").await;
+        }
         if parameter("SIZE")
             .and_then(|size| size.parse().ok())
             .is_some_and(|size: usize| size > rules.max_bytes)

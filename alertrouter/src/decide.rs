@@ -161,21 +161,26 @@ pub fn decide(group: &Group, seen: &[Seen], policy: &Policy, now: Moment) -> Ver
     let firing_before = group.firing();
     let mut changes: Vec<Change> = Vec::new();
     let mut stale = false;
-    let mut unseen = false;
+    let mut unseen: Vec<Change> = Vec::new();
     for (at, alert) in seen.iter().enumerate() {
         match compare(group.alerts.get(&alert.fingerprint), alert, policy, now) {
             Difference::None => {}
             Difference::Stale => stale = true,
-            // with nothing firing there is nothing that shows it
-            Difference::Change(Transition::ResolvedUnseen, _) if firing_before == 0 => unseen = true,
             Difference::Change(transition, known) => {
-                changes.push(Change { at, fingerprint: alert.fingerprint, transition, known });
+                let to = if transition == Transition::ResolvedUnseen { &mut unseen } else { &mut changes };
+                to.push(Change { at, fingerprint: alert.fingerprint, transition, known });
             }
         }
     }
     let count = |wanted| changes.iter().filter(|change| change.transition == wanted).count();
     let (fired, ghosts, resolved) =
         (count(Transition::Fired), count(Transition::Ghost), count(Transition::Resolved));
+    // with nothing firing there is nothing that shows it
+    let shown = firing_before + fired + ghosts > 0;
+    let unseen_only = !shown && !unseen.is_empty();
+    if shown {
+        changes.append(&mut unseen);
+    }
     let decision = if fired > 0 {
         Decision::Notify(if firing_before == 0 { Reason::First } else { Reason::NewAlerts })
     } else if resolved > 0 {
@@ -189,7 +194,7 @@ pub fn decide(group: &Group, seen: &[Seen], policy: &Policy, now: Moment) -> Ver
         Decision::Notify(Reason::Repeat)
     } else if stale {
         Decision::Skip(Skipped::Stale)
-    } else if unseen {
+    } else if unseen_only {
         Decision::Skip(Skipped::ResolvedUnseen)
     } else {
         Decision::Skip(Skipped::Duplicate)
@@ -339,7 +344,7 @@ fn compare(known: Option<&Known>, seen: &Seen, policy: &Policy, now: Moment) -> 
             if new_run || now.since(known.changed_at) >= policy.ghost_window {
                 Difference::Change(Transition::Fired, fresh(known.ends_at.filter(|_| new_run)))
             } else {
-                let starts_at = known.starts_at.or(seen.starts_at);
+                let starts_at = moved(known.starts_at, seen.starts_at, now);
                 Difference::Change(Transition::Ghost, Known { starts_at, ..fresh(known.ended_before) })
             }
         }
@@ -350,13 +355,18 @@ fn compare(known: Option<&Known>, seen: &Seen, policy: &Policy, now: Moment) -> 
 /// How far the clocks of two senders of one alert may be apart.
 const SKEW: Duration = Duration::from_mins(5);
 
-/// The start may move: earlier, because the sender keeps the earliest; later, when a resolve was missed.
-fn still_firing(known: &Known, seen: &Seen, now: Moment) -> Difference {
-    let starts_at = match (known.starts_at, seen.starts_at) {
-        (Some(old), Some(new)) if new < old || new > known.changed_at => Some(new),
+/// The start may move: earlier, because the sender keeps the earliest; later than what we know of, when a resolve was
+/// missed.
+fn moved(old: Option<Moment>, new: Option<Moment>, known_at: Moment) -> Option<Moment> {
+    match (old, new) {
+        (Some(old), Some(new)) if new < old || new > known_at => Some(new),
         (None, new) => new,
         (old, _) => old,
-    };
+    }
+}
+
+fn still_firing(known: &Known, seen: &Seen, now: Moment) -> Difference {
+    let starts_at = moved(known.starts_at, seen.starts_at, known.changed_at);
     if starts_at == known.starts_at && seen.content == known.content {
         return Difference::None;
     }
@@ -525,6 +535,46 @@ mod tests {
             (Skip(Skipped::Duplicate), true, true, Skip(Skipped::Duplicate)),
         ] {
             assert_eq!(decision.for_target(send_resolved, edits), expected);
+        }
+    }
+
+    fn any_seen() -> impl proptest::strategy::Strategy<Value = Seen> {
+        use proptest::prelude::*;
+        (0..3u64, 0..20i64, proptest::option::of(0..30i64), 0..2u64).prop_map(
+            |(name, start, end, content)| Seen {
+                fingerprint: name,
+                status: if end.is_some() { Status::Resolved } else { Status::Firing },
+                starts_at: Some(at(start * 60)),
+                ends_at: end.map(|end| at(end * 60)),
+                content,
+            },
+        )
+    }
+
+    proptest::proptest! {
+        /// Whatever came before: the same payload again, from a replica or a retry, changes nothing and tells nobody.
+        #[test]
+        fn the_same_again_says_nothing(
+            payloads in proptest::collection::vec(proptest::collection::vec(any_seen(), 0..4), 1..12),
+            steps in proptest::collection::vec(0..600i64, 12),
+        ) {
+            let mut group = Group::default();
+            let mut now = 0;
+            for (mut payload, step) in payloads.into_iter().zip(steps) {
+                // the parser has made fingerprints unique
+                payload.sort_by_key(|seen| seen.fingerprint);
+                payload.dedup_by_key(|seen| seen.fingerprint);
+                now += step;
+                let verdict = decide(&group, &payload, &POLICY, at(now));
+                let firing = group.firing();
+                group.apply(&verdict, at(now));
+                let fired = verdict.changes.iter().any(|change| change.transition == Transition::Fired);
+                proptest::prop_assert!(!fired || matches!(verdict.decision, Decision::Notify(_)));
+                proptest::prop_assert!(group.firing() >= firing || matches!(verdict.decision, Decision::Notify(_)));
+                let again = decide(&group, &payload, &POLICY, at(now + 1));
+                proptest::prop_assert_eq!(&again.changes, &vec![]);
+                proptest::prop_assert!(matches!(again.decision, Decision::Skip(_)), "{:?}", again.decision);
+            }
         }
     }
 }

@@ -107,20 +107,26 @@ impl Intake {
                 _ = stop.changed() => return,
                 () = tokio::time::sleep(HELD_PAUSE) => {}
             }
-            let now = Moment::from(self.clock.now());
-            self.sources.forget_old(now);
-            match self.store.due_held(now, HELD).await {
-                Ok(groups) => {
-                    for group in groups {
-                        self.take_held(group, now).await;
-                    }
-                }
-                Err(error) => tracing::debug!(%error, "held alerts cannot be read now"),
+            if let Err(error) = self.release_due().await {
+                tracing::debug!(%error, "held alerts cannot be taken now");
             }
         }
     }
 
-    async fn take_held(&self, group: HeldGroup, now: Moment) {
+    /// Takes what is due now.
+    ///
+    /// # Errors
+    /// Those of the store; what was not taken is due again.
+    pub async fn release_due(&self) -> Result<(), StoreError> {
+        let now = Moment::from(self.clock.now());
+        self.sources.forget_old(now);
+        for group in self.store.due_held(now, HELD).await? {
+            self.take_held(group, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_held(&self, group: HeldGroup, now: Moment) -> Result<(), StoreError> {
         let HeldGroup { grouping, sender, external_url, alerts, rows } = group;
         let inhibited = self.sources.inhibited(&alerts);
         let inhibited = |at: usize| inhibited.get(at).copied().unwrap_or(false);
@@ -128,11 +134,9 @@ impl Intake {
         let origin = Origin::Held(rows);
         let body = Vec::new();
         let accept = Accept { now, sender, external_url, body, alerts, groups, grouping, held, origin };
-        match self.store.accept(accept).await {
-            Ok(accepted) => self.count_accepted(&accepted),
-            // it is tried again
-            Err(error) => tracing::debug!(%error, "held alerts cannot be taken now"),
-        }
+        let accepted = self.store.accept(accept).await?;
+        self.count_accepted(&accepted);
+        Ok(())
     }
 
     /// Whether a request may come in. Nobody may when the token cannot be read: that is our fault, so it is no 401.

@@ -1,8 +1,8 @@
 //! The router's metrics about itself. No label ever holds a text of an alert.
 
 use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
 
 use crate::moment::Moment;
@@ -41,9 +41,15 @@ pub struct Metrics {
     pub storms: IntGauge,
     /// Commits that failed.
     pub store_errors: IntCounter,
+    levels: Levels,
+}
+
+/// What the store counts.
+#[derive(Clone, Debug)]
+struct Levels {
     outbox: IntGauge,
     in_flight: IntGauge,
-    oldest: prometheus::Gauge,
+    oldest: Gauge,
     dead: IntGauge,
     quarantined: IntGauge,
     firing: IntGauge,
@@ -61,39 +67,17 @@ impl Metrics {
             registry.register(Box::new(counter.clone()))?;
             Ok::<_, prometheus::Error>(counter)
         };
-        let gauge = |name: &str, help: &str| {
-            let gauge = IntGauge::with_opts(Opts::new(name, help).namespace(NAMESPACE))?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok::<_, prometheus::Error>(gauge)
-        };
         let histogram = |name: &str, help: &str, buckets: Vec<f64>| {
             let options = HistogramOpts::new(name, help).namespace(NAMESPACE).buckets(buckets);
             let histogram = Histogram::with_opts(options)?;
             registry.register(Box::new(histogram.clone()))?;
             Ok::<_, prometheus::Error>(histogram)
         };
-        let oldest = prometheus::Gauge::with_opts(
-            Opts::new("outbox_oldest_seconds", "Age of the oldest change that was not told yet.")
-                .namespace(NAMESPACE),
-        )?;
-        registry.register(Box::new(oldest.clone()))?;
         let options = HistogramOpts::new("delivery_lag_seconds", "Time from a decision to its delivery.")
             .namespace(NAMESPACE)
             .buckets(vec![0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 3600.0]);
         let delivery_lag = HistogramVec::new(options, &["integration"])?;
         registry.register(Box::new(delivery_lag.clone()))?;
-        let target_depth = IntGaugeVec::new(
-            Opts::new("target_outbox_depth", "Threads with a change that the target was not told yet.")
-                .namespace(NAMESPACE),
-            &["target"],
-        )?;
-        registry.register(Box::new(target_depth.clone()))?;
-        let target_oldest = GaugeVec::new(
-            Opts::new("target_oldest_seconds", "Age of the oldest change that the target was not told yet.")
-                .namespace(NAMESPACE),
-            &["target"],
-        )?;
-        registry.register(Box::new(target_oldest.clone()))?;
         let store_errors = IntCounter::with_opts(
             Opts::new("store_errors_total", "Requests to the store that failed.").namespace(NAMESPACE),
         )?;
@@ -136,21 +120,13 @@ impl Metrics {
                 fine(),
             )?,
             targets_down: gauge(
+                registry,
                 "targets_down",
                 "Targets that are only probed, because they refuse everything.",
             )?,
-            storms: gauge("storms", "Targets at which one card stands for many groups now.")?,
+            storms: gauge(registry, "storms", "Targets at which one card stands for many groups now.")?,
             store_errors,
-            outbox: gauge("outbox_depth", "Threads with a change that was not told yet.")?,
-            in_flight: gauge("outbox_in_flight", "Threads with a delivery under way.")?,
-            oldest,
-            dead: gauge("dead_letters", "Deliveries that were given up and are kept.")?,
-            quarantined: gauge("quarantined_payloads", "Requests that could not be read and are kept.")?,
-            firing: gauge("firing_alerts", "Alerts that fire, once per group.")?,
-            groups: gauge("firing_groups", "Groups in which something fires.")?,
-            held: gauge("held_alerts", "Alerts whose telling is put off: muted or inhibited.")?,
-            target_depth,
-            target_oldest,
+            levels: Levels::register(registry)?,
         };
         metrics.show_zeros();
         Ok(metrics)
@@ -161,13 +137,46 @@ impl Metrics {
         for result in ["accepted", "known", "held", "nothing", "quarantined", "too_large", "unauthorized"] {
             self.payloads.with_label_values(&[result]);
         }
-        for integration in ["slack", "email"] {
+        for integration in ["slack", "email", "webhook"] {
             self.deliveries.with_label_values(&[integration, "delivered"]);
         }
     }
 
     /// Takes over what the store counted. `targets`: those of the configuration, which are shown when nothing waits, too.
     pub fn set_counts<'a>(&self, counts: &Counts, targets: impl Iterator<Item = &'a str>, now: Moment) {
+        self.levels.set(counts, targets, now);
+    }
+}
+
+impl Levels {
+    fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let gauge = |name, help| gauge(registry, name, help);
+        let options = |name, help| Opts::new(name, help).namespace(NAMESPACE);
+        let oldest = options("outbox_oldest_seconds", "Age of the oldest change that was not told yet.");
+        let oldest = Gauge::with_opts(oldest)?;
+        registry.register(Box::new(oldest.clone()))?;
+        let depth = options("target_outbox_depth", "Threads with a change that the target was not told yet.");
+        let target_depth = IntGaugeVec::new(depth, &["target"])?;
+        registry.register(Box::new(target_depth.clone()))?;
+        let age =
+            options("target_oldest_seconds", "Age of the oldest change that the target was not told yet.");
+        let target_oldest = GaugeVec::new(age, &["target"])?;
+        registry.register(Box::new(target_oldest.clone()))?;
+        Ok(Self {
+            outbox: gauge("outbox_depth", "Threads with a change that was not told yet.")?,
+            in_flight: gauge("outbox_in_flight", "Threads with a delivery under way.")?,
+            oldest,
+            dead: gauge("dead_letters", "Deliveries that were given up and are kept.")?,
+            quarantined: gauge("quarantined_payloads", "Requests that could not be read and are kept.")?,
+            firing: gauge("firing_alerts", "Alerts that fire, once per group.")?,
+            groups: gauge("firing_groups", "Groups in which something fires.")?,
+            held: gauge("held_alerts", "Alerts whose telling is put off: muted or inhibited.")?,
+            target_depth,
+            target_oldest,
+        })
+    }
+
+    fn set<'a>(&self, counts: &Counts, targets: impl Iterator<Item = &'a str>, now: Moment) {
         let age = |since: Moment| now.since(since).as_secs_f64();
         self.outbox.set(counts.pending + counts.in_flight);
         self.in_flight.set(counts.in_flight);
@@ -188,6 +197,12 @@ impl Metrics {
             self.target_oldest.with_label_values(&[&waiting.target]).set(age(waiting.oldest));
         }
     }
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+    let gauge = IntGauge::with_opts(Opts::new(name, help).namespace(NAMESPACE))?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
 }
 
 /// Before every metric's name.

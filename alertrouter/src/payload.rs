@@ -487,6 +487,26 @@ mod tests {
 
     proptest::proptest! {
         #[test]
+        fn a_damaged_payload_never_panics(
+            cuts in proptest::collection::vec((0usize..400, 0usize..40, "[\\\\\"{}\\[\\]:,0-9a-z\u{0}-\u{20}]{0,8}"), 1..6),
+        ) {
+            let mut body = r#"{"receiver":"web\\.hook","status":"firing","alerts":[{"status":"firing","labels":
+                {"alertname":"test","x":"\u003c\ud83d\ude42"},"annotations":{"summary":"a"},"startsAt":
+                "2026-08-01T10:00:00.123456789+02:00","endsAt":"0001-01-01T00:00:00Z","generatorURL":"http://p",
+                "fingerprint":"1f56cb8f931d1bd4"}],"groupLabels":{"alertname":"test"},"version":"4",
+                "truncatedAlerts":0}"#.as_bytes().to_vec();
+            for (from, length, new) in cuts {
+                let from = from.min(body.len());
+                let to = (from + length).min(body.len());
+                body.splice(from..to, new.bytes());
+            }
+            if let Ok(payload) = Payload::parse(&body) {
+                let all: HashSet<u64> = payload.alerts.iter().map(|alert| alert.fingerprint).collect();
+                proptest::prop_assert_eq!(all.len(), payload.alerts.len());
+            }
+        }
+
+        #[test]
         fn no_body_panics(body in "\\PC{0,200}", name in "\\PC{0,20}", value in "\\PC{0,20}", time in "[0-9TZ:.+-]{0,30}") {
             drop(Payload::parse(body.as_bytes()));
             let alert = serde_json::json!({ "labels": { name: value }, "startsAt": time, "status": "firing" });

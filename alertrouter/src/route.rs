@@ -409,4 +409,87 @@ mod tests {
         assert_eq!(group_by.get(8), Some(&&by(&["role"])));
         assert_eq!(group_by.first(), Some(&&GroupBy::Sender));
     }
+
+    #[test]
+    fn what_children_inherit() {
+        let labels = |pairs: &[(&str, &str)]| -> Labels { pairs.iter().copied().collect() };
+        let weekend = Arc::new(Intervals { name: "weekend".into(), list: Vec::new() });
+        let tree = Route::build(Node {
+            labels: labels(&[("team", "team-A")]),
+            group_by: Some(GroupBy::Everything),
+            routes: vec![
+                Node {
+                    labels: labels(&[("team", "team-A-testing")]),
+                    active: vec![weekend.clone()],
+                    routes: vec![node("", "", vec![])],
+                    ..node("a", "foo=bar", vec![])
+                },
+                Node {
+                    labels: labels(&[("severity", "production")]),
+                    group_by: Some(by(&[])),
+                    mute: vec![weekend],
+                    routes: vec![node("", "bar=baz", vec![])],
+                    ..node("a", "foo=bar", vec![])
+                },
+            ],
+            ..node("root", "", vec![])
+        });
+        let nodes = tree.walk();
+        let ids: Vec<&str> = nodes.iter().map(|route| route.id.as_str()).collect();
+        let equal = [r#"{}/{foo="bar"}/0"#, r#"{}/{foo="bar"}/1"#];
+        let below = [format!("{}/{{}}/0", equal[0]), format!(r#"{}/{{bar="baz"}}/0"#, equal[1])];
+        assert_eq!(ids, ["{}", equal[0], &below[0], equal[1], &below[1]]);
+        let found: Vec<&Labels> = nodes.iter().map(|route| &route.labels).collect();
+        let testing = labels(&[("team", "team-A-testing")]);
+        let production = labels(&[("severity", "production"), ("team", "team-A")]);
+        assert_eq!(found, [&labels(&[("team", "team-A")]), &testing, &testing, &production, &production]);
+        // no grouping at all is not the same as nothing said, and is inherited
+        let grouping: Vec<&GroupBy> = nodes.iter().map(|route| &route.group_by).collect();
+        let (everything, nothing) = (&GroupBy::Everything, &by(&[]));
+        assert_eq!(grouping, [everything, everything, everything, nothing, nothing]);
+        // times are not inherited; a list without any time contains none
+        let now = Moment::now();
+        let silent: Vec<bool> = nodes.iter().map(|route| route.muted(now).is_some()).collect();
+        assert_eq!(silent, [false, true, false, false, false]);
+    }
+
+    #[test]
+    fn an_index_changes_no_answer() {
+        let children = |count: usize| -> Vec<Node> {
+            let matchers = ["a=x1", "a=~\"x1|x2\"", "a!=x1", "b=y", "a=~\"x.*\"", "a=\"\"", "a=~\"x1|\",b=y"];
+            (0..count)
+                .map(|at| Node {
+                    goes_on: at % 3 != 2,
+                    ..node(&format!("r{at}"), matchers[at % matchers.len()], vec![])
+                })
+                .collect()
+        };
+        let wide = Route::build(node("root", "", children(21)));
+        // the same children, asked one by one
+        let asked = |labels: &Labels| {
+            let mut names = Vec::new();
+            for child in
+                wide.children().iter().filter(|child| child.matchers.iter().all(|m| m.matches(labels)))
+            {
+                names.push(child.receiver.clone());
+                if !child.goes_on {
+                    break;
+                }
+            }
+            names
+        };
+        for pairs in
+            [&[][..], &[("a", "x1")], &[("a", "x2")], &[("a", "x3"), ("b", "y")], &[("b", "y")], &[("a", "")]]
+        {
+            let labels: Labels = pairs.iter().copied().collect();
+            let found: Vec<Arc<str>> =
+                wide.matches(&labels).into_iter().map(|route| route.receiver.clone()).collect();
+            let expected = asked(&labels);
+            assert_eq!(
+                found,
+                if expected.is_empty() { vec![Arc::from("root")] } else { expected },
+                "{labels}"
+            );
+        }
+    }
 }

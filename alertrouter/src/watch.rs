@@ -153,7 +153,7 @@ impl Watch {
                 status: Status::Firing,
                 labels,
                 annotations: notice.annotations(),
-                starts_at: known.map_or(Some(now.timestamp()), |known| known.alert.starts_at),
+                starts_at: known.map_or_else(|| Some(now.timestamp()), |known| known.alert.starts_at),
                 ends_at: None,
                 generator_url: String::new(),
             }

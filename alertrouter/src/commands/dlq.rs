@@ -44,8 +44,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<String, Failed> {
     let mut letters = DeadLetters::open(&PathBuf::from(text(matches, "storage")))?;
     match name {
         "list" => Ok(table(&letters.list()?)),
-        "retry" => told(letters.retry(&pick(matches), Moment::now())?, "will be tried again"),
-        _ => told(letters.drop(&pick(matches))?, "dropped"),
+        "retry" => told(&letters.retry(&pick(matches), Moment::now())?, "will be tried again"),
+        _ => told(&letters.drop(&pick(matches))?, "dropped"),
     }
 }
 
@@ -88,7 +88,7 @@ fn table(letters: &[DeadLetter]) -> String {
     lines
 }
 
-fn told(picked: Picked, done: &str) -> Result<String, Failed> {
+fn told(picked: &Picked, done: &str) -> Result<String, Failed> {
     let found = format!("{} {done}\n", picked.done);
     let unknown = picked.unknown.iter().map(|id| format!("there is no dead letter {id}"));
     let forgotten = picked.forgotten.iter().map(|id| {

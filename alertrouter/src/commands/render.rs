@@ -43,7 +43,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<String, Failed> {
     for target in targets {
         let id = &target.settings.id;
         match target.preview(&message) {
-            Ok(shown) => found.push_str(&format!("# {id}\n\n{}\n\n", shown.trim_end())),
+            Ok(shown) => found.extend(["# ", id, "\n\n", shown.trim_end(), "\n\n"]),
             Err(problem) => problems.push(format!("{id}: {problem}")),
         }
     }

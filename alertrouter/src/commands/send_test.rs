@@ -2,10 +2,11 @@
 //! became of it.
 
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use super::{Failed, config_file, features, load, mode, sample, text};
 use crate::moment::Moment;

@@ -116,11 +116,10 @@ pub(super) fn smarthost(fields: &mut Fields<'_>, key: &str) -> Option<HostPort> 
 pub(super) fn secret(fields: &mut Fields<'_>, key: &str) -> Option<SecretSource> {
     let file = format!("{key}_file");
     if fields.has(key) && fields.has(&file) {
-        let position = fields.position_of(&file);
-        fields.ignore(key);
+        fields.problem(&file, format!("at most one of {key} & {file} must be configured"));
         fields.ignore(&file);
-        fields.problem_at(position, format!("at most one of {key} & {file} must be configured"));
-        return None;
+        // one of them, so that nobody is told that there is none
+        return fields.item(key)?.secret().map(SecretSource::Inline);
     }
     fields.secret(key)
 }

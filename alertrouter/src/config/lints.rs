@@ -156,7 +156,7 @@ impl Lints {
 /// Whether whatever satisfies the one satisfies the other, as far as it can be known.
 fn implies(given: &Matcher, wanted: &Matcher) -> bool {
     given.name == wanted.name
-        && (given.to_string() == wanted.to_string()
+        && ((given.operator() == wanted.operator() && given.value == wanted.value)
             || given.equals().is_some_and(|value| wanted.matches_value(value)))
 }
 

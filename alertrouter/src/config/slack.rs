@@ -61,9 +61,10 @@ pub(super) fn decode(item: &Item<'_>, global: &Global, lints: &mut Lints) -> Opt
         lints.built_in(&mut fields, key);
     }
     // what we do anyway, whatever these say
-    for key in ["update_message", "edit_messages", "post_updates_to_thread", "short_fields"] {
+    for key in ["edit_messages", "post_updates_to_thread", "short_fields"] {
         let _built_in = fields.bool(key);
     }
+    let update = fields.bool("update_message") == Some(true);
     if fields.bool("link_names") == Some(true) {
         let words = "`link_names` is not done: texts of alerts never mention people";
         lints.add(fields.position_of("link_names"), words);
@@ -76,6 +77,10 @@ pub(super) fn decode(item: &Item<'_>, global: &Global, lints: &mut Lints) -> Opt
         ["username", "icon_emoji", "icon_url"].map(|key| sender(&mut fields, key));
     let timeout = fields.duration("timeout").filter(|timeout| !timeout.is_zero()).unwrap_or(TIMEOUT);
     let way = way?;
+    if update && matches!(way, SlackWay::Webhook { .. }) {
+        let words = "an incoming webhook cannot edit: each change is a new message; hint: set app_token";
+        lints.add(fields.position_of("update_message"), words);
+    }
     let templated = fields.has("channel");
     if matches!(way, SlackWay::Bot { .. }) && channel.is_none() && !templated {
         fields.problem("channel", "missing channel: a bot token needs one; hint: channel: '#alerts'");

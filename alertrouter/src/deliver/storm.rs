@@ -295,3 +295,34 @@ async fn send(target: &Target, view: &StormView, now: Moment) -> Sent {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storm_is_over_when_few_join_it() {
+        let at = |seconds: i64| Moment(seconds * 1_000_000);
+        let storm = |joined, ended_at| Storm {
+            id: 1,
+            target: "team/slack/0".to_owned(),
+            started_at: at(100),
+            ended_at,
+            place: None,
+            due_at: None,
+            attempts: 0,
+            joined,
+        };
+        for (joined, now, ended_at, expected) in [
+            (0, 100, None, false),
+            (0, 129, None, false),
+            (0, 130, None, true),
+            (4, 130, None, true),
+            (5, 130, None, false),
+            (1000, 10_000, None, false),
+            (0, 200, Some(at(150)), false),
+        ] {
+            assert_eq!(is_over(&storm(joined, ended_at), at(now)), expected, "{joined} joined, {now}");
+        }
+    }
+}

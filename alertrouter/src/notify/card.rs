@@ -55,7 +55,7 @@ impl<'a> Card<'a> {
     /// Collects what a message says.
     pub fn new(view: &'a View, alerts: &[&'a LiveAlert]) -> Self {
         let firing = alerts.iter().filter(|alert| alert.status == Status::Firing).count();
-        let sender_url = Some(view.external_url.as_str()).filter(|url| is_web(url));
+        let sender_url = Some(view.external_url.trim()).filter(|url| is_web(url));
         let entries: Vec<Entry<'a>> =
             alerts.iter().map(|alert| Entry::new(view, alert, sender_url)).collect();
         let name = match common_name(view, alerts) {

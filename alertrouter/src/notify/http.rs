@@ -325,7 +325,9 @@ mod tests {
 
     #[test]
     fn quotes_hold_no_secret() {
-        let request = Client::new()
+        let request = Client::builder()
+            .build()
+            .unwrap()
             .post("https://bridge.example/hook/s3cret-path?key=abcdef123")
             .bearer_auth("t0ken-t0ken");
         let mut answer =

@@ -3,12 +3,12 @@
 //! Invariants: a payload that changes nothing writes nothing; the decision is made from the state inside the
 //! transaction, so that two requests can never both think they are first.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::held::{self, HeldRow, Hold};
+use super::held::{self, HeldRow, Hold, Taken};
 use super::writer::Session;
 use super::{Store, StoreError};
 use crate::decide::{Change, Decision, Group, Known, Policy, Reason, Seen, Transition, Verdict, decide};
@@ -93,11 +93,11 @@ impl Store {
     pub async fn accept(&self, accept: Accept) -> Result<Accepted, StoreError> {
         self.write_new(move |session| {
             let mut accepted = Accepted::default();
-            let gone = held::take(session, &accept)?;
+            let taken = held::take(session, &accept)?;
             for routed in &accept.groups {
-                take_group(session, &accept, routed, &gone, &mut accepted)?;
+                take_group(session, &accept, routed, &taken, &mut accepted)?;
             }
-            accepted.held = held::put(session, &accept, &gone)?;
+            accepted.held = held::put(session, &accept, &taken)?;
             if !accept.body.is_empty() && (accepted.held > 0 || !accepted.transitions.is_empty()) {
                 let size = i64::try_from(accept.body.len()).unwrap_or(i64::MAX);
                 session
@@ -146,7 +146,7 @@ fn take_group(
     session: &mut Session,
     accept: &Accept,
     routed: &Routed,
-    gone: &HashSet<usize>,
+    taken: &Taken,
     accepted: &mut Accepted,
 ) -> rusqlite::Result<()> {
     let Session { connection, cache, wake, .. } = session;
@@ -161,12 +161,15 @@ fn take_group(
         }
         None => load(connection, &key)?,
     };
-    let alerts: Vec<&Alert> = routed
-        .alerts
-        .iter()
-        .filter(|at| !gone.contains(*at))
-        .filter_map(|at| accept.alerts.get(*at))
-        .collect();
+    let says_nothing = |at: usize, alert: &Alert| {
+        let known =
+            || cached.as_ref().is_some_and(|known| known.group.alerts.contains_key(&alert.fingerprint));
+        let silent_end = alert.status == Status::Resolved && taken.waited.contains(&at) && !known();
+        taken.gone.contains(&at) || silent_end
+    };
+    let alerts = routed.alerts.iter().filter_map(|at| Some((*at, accept.alerts.get(*at)?)));
+    let alerts: Vec<&Alert> =
+        alerts.filter(|(at, alert)| !says_nothing(*at, alert)).map(|(_, alert)| alert).collect();
     let seen: Vec<Seen> = alerts.iter().copied().map(seen).collect();
     let empty = Group::default();
     let verdict =

@@ -15,11 +15,12 @@ use tokio::sync::mpsc::WeakSender;
 use super::writer::Message;
 use super::{StoreError, open_for};
 
-/// Time between the first write and a pass: a second of heavy work is some ten MiB of log.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Time between the first write and a pass. A second of heavy work is some ten MiB of log, and the ballast must hold what
+/// is in the log alone: on a full disk only that makes room in the file.
+const PAUSE: Duration = Duration::from_millis(100);
 
-/// Pages of a log (16 MiB) with which the writer is asked to do the rest.
-const LONG: i64 = 4096;
+/// Pages of a log (8 MiB) with which the writer is asked to do the rest.
+const LONG: i64 = 2048;
 
 /// The thread and what it is told.
 pub(super) struct Checkpointer {

@@ -108,23 +108,35 @@ impl Store {
     }
 }
 
-/// Removes the rows of alerts that are taken now. Gives the places of those whose row is gone: they count no more.
-pub(super) fn take(session: &mut Session, accept: &Accept) -> rusqlite::Result<HashSet<usize>> {
-    let mut gone = HashSet::new();
+/// What was known of alerts that are taken now, by their places.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// Their row was replaced meanwhile: they count no more.
+    pub(super) gone: HashSet<usize>,
+    /// They had waited: if they are over, and nobody was told of their start, nobody is told at all.
+    pub(super) waited: HashSet<usize>,
+}
+
+/// Removes the rows of alerts that are taken now.
+pub(super) fn take(session: &mut Session, accept: &Accept) -> rusqlite::Result<Taken> {
+    let mut taken = Taken::default();
     let held: HashSet<usize> = accept.held.iter().map(|hold| hold.alert).collect();
     match &accept.origin {
         Origin::Internal => {}
         Origin::Sender => {
             if waiting(session)? == 0 {
-                return Ok(gone);
+                return Ok(taken);
             }
             let grouping = accept.grouping.to_json();
             let mut delete = session
                 .connection
                 .prepare_cached("DELETE FROM held WHERE grouping = ? AND fingerprint = ?")?;
             let mut deleted = 0;
-            for (_, alert) in accept.alerts.iter().enumerate().filter(|(at, _)| !held.contains(at)) {
-                deleted += delete.execute(params![grouping, alert.fingerprint.cast_signed()])?;
+            for (at, alert) in accept.alerts.iter().enumerate().filter(|(at, _)| !held.contains(at)) {
+                if delete.execute(params![grouping, alert.fingerprint.cast_signed()])? > 0 {
+                    taken.waited.insert(at);
+                    deleted += 1;
+                }
             }
             drop(delete);
             lessen(session, deleted);
@@ -139,21 +151,22 @@ pub(super) fn take(session: &mut Session, accept: &Accept) -> rusqlite::Result<H
                 let touched =
                     session.connection.prepare_cached(sql)?.execute(params![row.id, row.revision])?;
                 if touched == 0 {
-                    gone.insert(at);
+                    taken.gone.insert(at);
                 } else if !held.contains(&at) {
+                    taken.waited.insert(at);
                     lessen(session, 1);
                 }
             }
         }
     }
-    Ok(gone)
+    Ok(taken)
 }
 
 /// Keeps those that wait; says how many rows have something new.
-pub(super) fn put(session: &mut Session, accept: &Accept, gone: &HashSet<usize>) -> rusqlite::Result<usize> {
+pub(super) fn put(session: &mut Session, accept: &Accept, taken: &Taken) -> rusqlite::Result<usize> {
     let mut news = 0;
     let grouping = accept.grouping.to_json();
-    for hold in accept.held.iter().filter(|hold| !gone.contains(&hold.alert)) {
+    for hold in accept.held.iter().filter(|hold| !taken.gone.contains(&hold.alert)) {
         let Some(alert) = accept.alerts.get(hold.alert) else { continue };
         if let Origin::Held(rows) = &accept.origin {
             let Some(row) = rows.get(hold.alert) else { continue };

@@ -28,8 +28,8 @@ impl Default for Room {
     }
 }
 
-/// Enough to remember some thousands of deliveries.
-const BALLAST: u64 = 8 << 20;
+/// More than the log that is not in the file yet, which needs as much room there, and some thousands of deliveries.
+const BALLAST: u64 = 16 << 20;
 
 /// A page of the database.
 const PAGE: u64 = 4096;

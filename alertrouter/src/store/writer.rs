@@ -126,13 +126,14 @@ impl Writer {
     fn work(&mut self, session: &mut Option<Session>, batch: Vec<Box<dyn Job>>) {
         let connection = session.as_ref().map(|session| &session.connection);
         let short = self.rooms.is_short(connection).unwrap_or(true);
+        if short {
+            self.report(Some(StoreError::Full.to_string()));
+        }
         let (refused, batch): (Vec<_>, Vec<_>) = batch.into_iter().partition(|job| short && job.is_new());
         for job in refused {
             job.answer(Err(StoreError::Full));
         }
-        if batch.is_empty() {
-            self.report(short.then(|| StoreError::Full.to_string()));
-        } else {
+        if !batch.is_empty() {
             self.transact(session, batch, short);
         }
     }

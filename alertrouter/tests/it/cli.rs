@@ -70,7 +70,8 @@ async fn show_and_test_print_what_amtool_prints() {
         ours.push(&file);
         let found = run(folder.path(), &ours, "");
         let theirs = [&["config"], &ours[..]].concat();
-        let expected = kit::alertmanager::amtool(&theirs).await.unwrap();
+        // older ones indent with spaces that do not break
+        let expected = kit::alertmanager::amtool(&theirs).await.unwrap().replace('\u{a0}', " ");
         assert_eq!(found, (Some(0), expected, String::new()), "{arguments:?}");
     }
 }
@@ -119,8 +120,8 @@ fn check_config_finds_every_error_and_remarks() {
     assert_eq!(
         found,
         "a.yml is valid: 5 routes, 3 receivers, 0 inhibit rules, 0 remarks
-b.yml:11:11: this route never matches: a=\"1\" and a=\"2\"
-b.yml:20:57: receiver \"unused\" is not used by any route
+b.yml:10:11: this route never matches: a=\"1\" and a=\"2\"
+b.yml:19:57: receiver \"unused\" is not used by any route
 b.yml is valid: 5 routes, 4 receivers, 0 inhibit rules, 2 remarks
 "
     );
@@ -187,7 +188,10 @@ bad.yml:5:5: a case: {a=\"2\"}
 
 #[tokio::test]
 async fn diff_of_what_came_in() {
-    let config = "route: { receiver: team }\nreceivers: [{ name: team }]\n";
+    // nobody listens there: what came in is kept all the same
+    let config = "route: { receiver: team }
+receivers: [{ name: team, webhook_configs: [{ url: 'http://127.0.0.1:9' }] }]
+";
     let router = Router::start(config).await;
     router.send(&[firing("a:6379"), firing("b:6379")]).await;
     let folder = &router.folder;

@@ -27,7 +27,7 @@ fn with_receiver(integrations: &str) -> String {
 fn the_example_is_valid() {
     let config =
         decode(include_str!("../../examples/alertrouter.yml")).unwrap_or_else(|error| panic!("{error}"));
-    assert!(config.receivers.len() >= 2);
+    assert_eq!((config.receivers.len(), config.lints), (3, Vec::new()));
 }
 
 #[test]
@@ -149,6 +149,22 @@ fn alertmanagers_words_about_receivers() {
             "webhook_configs: [{ url: 'http://h', url_file: f }]",
             "at most one of url & url_file must be configured",
         ),
+        ("labels: { name: b }", "receiver label \"name\" must match receiver name \"a\", got \"b\""),
+    ] {
+        refused(integrations, expected);
+    }
+}
+
+/// A receiver with these integrations must be an error with these words.
+fn refused(integrations: &str, expected: &str) {
+    let error = decode(&with_receiver(integrations)).err();
+    let error = error.unwrap_or_else(|| panic!("accepted: {integrations}"));
+    assert!(error.contains(expected) && error.starts_with("a.yml:"), "{integrations}\n→ {error}");
+}
+
+#[test]
+fn alertmanagers_words_about_connections() {
+    for (integrations, expected) in [
         (
             "webhook_configs: [{ url: 'http://h', http_config: { basic_auth: { username: u }, bearer_token: x } }]",
             "at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured",
@@ -173,12 +189,13 @@ fn alertmanagers_words_about_receivers() {
             "webhook_configs: [{ url: 'http://h', http_config: { http_headers: { host: { values: [x] } } } }]",
             "setting header \"host\" is not allowed",
         ),
-        ("labels: { name: b }", "receiver label \"name\" must match receiver name \"a\", got \"b\""),
     ] {
-        let error =
-            decode(&with_receiver(integrations)).err().unwrap_or_else(|| panic!("accepted: {integrations}"));
-        assert!(error.contains(expected) && error.starts_with("a.yml:"), "{integrations}\n→ {error}");
+        refused(integrations, expected);
     }
+}
+
+#[test]
+fn alertmanagers_words_about_global() {
     for (global, expected) in [
         (
             "slack_api_url: 'http://h', slack_api_url_file: f",
@@ -314,6 +331,10 @@ fn what_cannot_be_done_says_so() {
 #[test]
 fn remarks() {
     for (text, expected) in [
+        (
+            with_receiver("slack_configs: [{ api_url: 'https://h/x', update_message: true }]"),
+            "an incoming webhook cannot edit",
+        ),
         (with_lines("tracing: { endpoint: x }"), "1:10: `tracing` has no effect here"),
         (
             with_receiver("slack_configs: [{ api_url: 'https://h/x', color: danger }]"),

@@ -5,13 +5,23 @@ mod alertmanager;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod config;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod dlq;
 #[cfg(test)]
 mod durable;
 #[cfg(test)]
 mod email;
 #[cfg(test)]
+mod full;
+#[cfg(test)]
 mod intake;
+#[cfg(test)]
+mod postfix;
 #[cfg(test)]
 mod router;
 #[cfg(test)]
@@ -21,4 +31,10 @@ mod slack;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod storm;
+#[cfg(test)]
+mod timeline;
+#[cfg(test)]
 mod trees;
+#[cfg(test)]
+mod webhook;

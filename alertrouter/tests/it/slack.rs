@@ -36,8 +36,17 @@ async fn wait(slack: &Slack, words: &str) -> Message {
     slack.wait_for(SOON, |workspace| workspace.find("#alerts", words).cloned()).await.unwrap()
 }
 
+/// Messages that the channel shows; replies are not among them.
 fn count(slack: &Slack) -> usize {
-    slack.read(|workspace| workspace.messages("#alerts").len())
+    slack.read(|workspace| workspace.channel("#alerts").unwrap().shown().count())
+}
+
+async fn wait_for_reply(slack: &Slack, words: &str) -> Message {
+    let reply = |workspace: &Workspace| {
+        let mut messages = workspace.messages("#alerts").iter();
+        messages.find(|message| message.is_reply() && message.says(words)).cloned()
+    };
+    slack.wait_for(SOON, reply).await.unwrap()
 }
 
 #[tokio::test]
@@ -312,4 +321,181 @@ receivers:
     wait(&slack, "Redis last is down").await;
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
     router.running.stop().await;
+}
+
+#[tokio::test]
+async fn the_thread_says_what_changed() {
+    let slack = Slack::start().await.unwrap();
+    let router = Router::start(&bot(&slack)).await;
+    router.send(&[firing("a:6379")]).await;
+    let root = wait(&slack, "Redis a:6379 is down").await;
+    router.send(&[firing("a:6379"), firing("b:6379")]).await;
+    let reply = wait_for_reply(&slack, "1 started firing").await;
+    assert_eq!((reply.thread_ts.as_deref(), reply.broadcast), (Some(root.ts.as_str()), false));
+    assert!(reply.says("Redis b:6379") && !reply.says("Redis a:6379"), "{}", reply.words());
+
+    // what fires and is over before it could be told is told, too
+    router.send(&[resolved("a:6379"), firing("b:6379")]).await;
+    let reply = wait_for_reply(&slack, "1 resolved").await;
+    assert!(reply.says("Redis a:6379") && reply.says("(1 still firing)"), "{}", reply.words());
+    router.send(&[resolved("b:6379")]).await;
+    wait_for_reply(&slack, "All resolved").await;
+    assert_eq!(count(&slack), 1);
+
+    // texts that changed are an edit without a word
+    let again = json!({ "startsAt": "2026-08-01T11:00:00Z" });
+    router.send(&[alert("a:6379", &again)]).await;
+    let second = wait(&slack, "the time before").await;
+    let link = slack.read(|workspace| workspace.channel("#alerts").unwrap().permalink(&root.ts));
+    assert!(second.says(&link), "{}", second.words());
+    let other = json!({ "startsAt": "2026-08-01T11:00:00Z", "annotations": { "summary": "other words" } });
+    router.send(&[alert("a:6379", &other)]).await;
+    wait(&slack, "other words").await;
+    let replies =
+        slack.read(|workspace| workspace.messages("#alerts").iter().filter(|m| m.is_reply()).count());
+    assert_eq!(replies, 3);
+    router.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_repeat_says_that_it_still_fires() {
+    let slack = Slack::start().await.unwrap();
+    let config = bot(&slack).replace("route: {", "route: { repeat_interval: 1s, group_interval: 1s,");
+    let router = Router::start(&config).await;
+    router.send(&[firing("a:6379")]).await;
+    let root = wait(&slack, "Redis a:6379 is down").await;
+    // until the repeat interval is over this is a duplicate
+    let deadline = tokio::time::Instant::now() + SOON;
+    while slack.read(|workspace| workspace.messages("#alerts").len()) < 2 {
+        assert!(tokio::time::Instant::now() < deadline, "{:?}", slack.workspace().messages("#alerts"));
+        router.send(&[firing("a:6379")]).await;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let reply = wait_for_reply(&slack, "Still firing").await;
+    assert_eq!(reply.thread_ts.as_deref(), Some(root.ts.as_str()));
+    assert!(wait(&slack, "Redis a:6379 is down").await.edits() >= 1);
+    assert_eq!(count(&slack), 1);
+    router.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_reply_that_fails_is_tried_again_without_another_edit() {
+    let slack = Slack::start().await.unwrap();
+    let router = Router::start(&bot(&slack)).await;
+    router.send(&[firing("a:6379")]).await;
+    wait(&slack, "Redis a:6379 is down").await;
+    router
+        .wait_for_metric("alertrouter_deliveries_total{integration=\"slack\",reason=\"delivered\"} 1")
+        .await;
+    slack.fault_on("chat.postMessage", Times::Next(1), Fault::Status(500));
+    router.send(&[firing("a:6379"), firing("b:6379")]).await;
+    wait_for_reply(&slack, "1 started firing").await;
+    assert_eq!(slack.read(|workspace| workspace.calls_of("chat.update").count()), 1);
+    router
+        .wait_for_metric("alertrouter_deliveries_total{integration=\"slack\",reason=\"delivered\"} 2")
+        .await;
+    // a thread that takes no replies costs the replies only
+    slack.fault_on("chat.postMessage", Times::Always, Fault::Error("cannot_reply_to_message".to_owned()));
+    router.send(&[resolved("a:6379"), resolved("b:6379")]).await;
+    wait(&slack, "[RESOLVED]").await;
+    router
+        .wait_for_metric("alertrouter_deliveries_total{integration=\"slack\",reason=\"delivered\"} 3")
+        .await;
+    router.running.stop().await;
+}
+
+#[tokio::test]
+async fn patience_is_heeded_in_each_form() {
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3);
+    let date = soon.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    for (header, least) in [(Some("2".to_owned()), 2), (Some(date), 1)] {
+        let slack = Slack::start().await.unwrap();
+        slack.fault(Times::Next(1), Fault::RateLimitedSaying(header.clone()));
+        let router = Router::start(&bot(&slack)).await;
+        router.send(&[firing("a:6379")]).await;
+        wait(&slack, "Redis a:6379 is down").await;
+        let calls = slack.workspace().calls;
+        let waited = calls[1].time.duration_since(calls[0].time).as_secs();
+        assert!(waited >= least, "{header:?}: waited {waited} s");
+        // asking for patience is no failure
+        let metrics = router.metrics().await;
+        assert!(
+            !metrics.contains("reason=\"server\"") && !metrics.contains("dead_letters_total{"),
+            "{metrics}"
+        );
+        router.running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_channel_by_its_id_and_one_that_is_archived_later() {
+    let slack = Slack::builder().channel("#alerts").channel("#other").start().await.unwrap();
+    let id = slack.read(|workspace| workspace.channel("#alerts").unwrap().id.clone());
+    let config = format!(
+        "global: {{ slack_app_token: {BOT_TOKEN}, slack_app_url: '{}chat.postMessage' }}
+route:
+  receiver: team
+  routes:
+    - {{ receiver: team, continue: true }}
+    - {{ receiver: other }}
+receivers:
+  - name: team
+    slack_configs: [{{ channel: {id}, send_resolved: true }}]
+  - name: other
+    slack_configs: [{{ channel: '#other', send_resolved: true }}]
+",
+        slack.api_url()
+    );
+    let router = Router::start(&config).await;
+    router.send(&[firing("a:6379")]).await;
+    wait(&slack, "[FIRING:1]").await;
+    slack.wait_for(SOON, |workspace| workspace.find("#other", "[FIRING:1]").cloned()).await.unwrap();
+    slack.change(|workspace| workspace.channel_mut("#alerts").unwrap().archived = true);
+    router.send(&[firing("a:6379"), firing("b:6379")]).await;
+    slack.wait_for(SOON, |workspace| workspace.find("#other", "[FIRING:2]").cloned()).await.unwrap();
+    router.wait_for_metric("alertrouter_targets_down 1").await;
+    router.send(&[resolved("a:6379"), resolved("b:6379")]).await;
+    slack.wait_for(SOON, |workspace| workspace.find("#other", "[RESOLVED]").cloned()).await.unwrap();
+    assert!(wait(&slack, "[FIRING:1]").await.edits() == 0);
+    router.running.stop().await;
+}
+
+#[tokio::test]
+async fn no_secret_is_shown_anywhere() {
+    const CANARY: &str = "xoxb-canary-0123456789-secret";
+    let slack = Slack::builder().token(CANARY).channel("#alerts").start().await.unwrap();
+    let url = slack.hook("#alerts");
+    let path = url.rsplit('/').next().unwrap().to_owned();
+    let config = format!(
+        "route:
+  receiver: team
+receivers:
+  - name: team
+    slack_configs:
+      - {{ app_token: {CANARY}, app_url: '{}', channel: '#alerts' }}
+      - {{ api_url: '{url}' }}
+",
+        slack.api_url()
+    );
+    // Slack repeats the secrets in an error, as a proxy's page may
+    slack.fault_on("chat.postMessage", Times::Next(2), Fault::Error(format!("bad token {CANARY}")));
+    slack.fault_on("hook", Times::Next(2), Fault::Error(format!("no hook {path}")));
+    let router = Router::start(&config).await;
+    router.send(&[firing("a:6379")]).await;
+    slack.wait_for(SOON, |workspace| (workspace.messages("#alerts").len() == 2).then_some(())).await.unwrap();
+    slack.down().await;
+    router.send(&[firing("a:6379"), firing("b:6379")]).await;
+    router.wait_for_metric("alertrouter_deliveries_total{integration=\"slack\",reason=\"connect\"} 2").await;
+    let mut shown = router.metrics().await;
+    shown.push_str(&kit::http::http_get(&router.running.url("/"), &[]).await.unwrap().text());
+    let folder = router.folder.path().join("data");
+    router.running.stop().await;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        shown.push_str(&String::from_utf8_lossy(&bytes));
+    }
+    assert!(shown.contains("(HTTP "), "the errors are written down");
+    for secret in [CANARY, path.as_str()] {
+        assert!(!shown.contains(secret), "{secret}");
+    }
 }

@@ -20,7 +20,7 @@ use crate::router::{alert, firing, payload, resolved};
 const POLICY: Policy =
     Policy { repeat_interval: Duration::from_hours(4), ghost_window: Duration::from_secs(330) };
 
-fn open(folder: &Path) -> Store {
+pub(crate) fn open(folder: &Path) -> Store {
     open_in(folder, Room { ballast: 0, quota: None })
 }
 
@@ -28,12 +28,12 @@ fn open_in(folder: &Path, room: Room) -> Store {
     Store::open(Options { path: folder.to_owned(), room, observe: Box::new(|_, _| {}) }).unwrap()
 }
 
-fn at(seconds: i64) -> Moment {
+pub(crate) fn at(seconds: i64) -> Moment {
     // within the time of the test alerts, and in the past of the machine's clock
     Moment((1_785_578_400 + seconds) * 1_000_000)
 }
 
-fn accept(seconds: i64, group: &str, alerts: &[serde_json::Value]) -> Accept {
+pub(crate) fn accept(seconds: i64, group: &str, alerts: &[serde_json::Value]) -> Accept {
     let body = payload(&[("group", group)], alerts);
     let alerts: Vec<Alert> = Payload::parse(body.as_bytes()).unwrap().alerts;
     let target = TargetPolicy { id: "team/email/0".into(), send_resolved: true, edits: false };
@@ -57,7 +57,7 @@ fn accept(seconds: i64, group: &str, alerts: &[serde_json::Value]) -> Accept {
     }
 }
 
-async fn begin(store: &Store, seconds: i64) -> Option<View> {
+pub(crate) async fn begin(store: &Store, seconds: i64) -> Option<View> {
     let due = store.due(at(seconds), Vec::new(), 10).await.unwrap();
     let due = due.first()?;
     store.begin(due.thread, at(seconds + 600)).await.unwrap()

@@ -77,6 +77,10 @@ pub struct CommonFlags {
     )]
     pub log_format: Format,
 
+    /// Where the program takes `?target=`, where its own flags say it instead of [`crate::app::About::probe_path`].
+    #[arg(skip)]
+    pub probe_path: Option<String>,
+
     /// What guards the listener, where the program's own flags say it instead of `--web.config.file`.
     #[arg(skip)]
     pub guard: Guard,

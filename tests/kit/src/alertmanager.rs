@@ -20,6 +20,9 @@ pub const ALERTMANAGER: Program = Program {
 pub const AMTOOL: Program =
     Program { names: &["amtool"], install: "apt-get install prometheus-alertmanager" };
 
+/// The flag of the port for gossip; with nothing after it there is no cluster.
+const CLUSTER: &str = "--cluster.listen-address=";
+
 /// How long a start may take; it takes some 200 ms on an idle machine.
 const START_BOUND: Duration = Duration::from_secs(30);
 
@@ -121,8 +124,11 @@ pub async fn amtool(arguments: &[&str]) -> Result<String> {
 async fn launch(port: u16, configuration: &str, flags: &[&str], folder: &Folder) -> Result<(u16, Server)> {
     folder.write("alertmanager.yml", configuration)?;
     let ready = format!("http://127.0.0.1:{port}/-/ready");
+    // a flag that is given twice is refused
+    let alone = !flags.iter().any(|flag| flag.starts_with(CLUSTER));
     let launch = Launch::new(&ALERTMANAGER, folder)?
-        .args(["--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address="])
+        .args(["--config.file=alertmanager.yml", "--storage.path=data"])
+        .args(alone.then_some(CLUSTER))
         .args(flags)
         .arg(format!("--web.listen-address=127.0.0.1:{port}"));
     let server = launch.start(START_BOUND, async || http_get(&ready, &[]).await?.ok().map(drop)).await?;

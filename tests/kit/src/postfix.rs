@@ -142,8 +142,8 @@ fn prepare(folder: &Folder) -> Result<PathBuf> {
     let authority = Authority::new()?;
     let identity = authority.server(&LOOPBACK)?;
     folder.write("server.pem", format!("{}{}", identity.key_pem, identity.certificate_pem))?;
-    let mailboxes: String = MAILBOXES.iter().map(|name| format!("{name}@example.org {name}/\n")).collect();
-    folder.write("mailboxes", mailboxes)?;
+    let mailboxes = MAILBOXES.map(|name| format!("{name}@example.org {name}/\n"));
+    folder.write("mailboxes", mailboxes.concat())?;
     folder.write("late", format!("{LATE} 451 4.7.1 greylisted, try again later\n"))?;
     folder.write("authority.pem", authority.pem())
 }

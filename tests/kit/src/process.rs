@@ -331,15 +331,18 @@ pub fn free_port() -> Result<u16> {
     bail!("no free port between {} and {}", PORTS.start, PORTS.end)
 }
 
-/// Starts a server on a free port, and once more on another if somebody was faster to take it.
+/// How often a server is started when others are faster to take its port: tests side by side, and outgoing connections.
+const PORT_ATTEMPTS: usize = 5;
+
+/// Starts a server on a free port, and again on another as long as somebody was faster to take it.
 pub async fn on_free_port<T>(mut start: impl AsyncFnMut(u16) -> Result<T>) -> Result<T> {
-    let first = start(free_port()?).await;
-    match &first {
-        Err(error) if format!("{error:#}").to_lowercase().contains("address already in use") => {
-            start(free_port()?).await
+    for _ in 1..PORT_ATTEMPTS {
+        match start(free_port()?).await {
+            Err(error) if format!("{error:#}").to_lowercase().contains("address already in use") => {}
+            started => return started,
         }
-        _ => first,
     }
+    start(free_port()?).await
 }
 
 /// Runs a tool to its end and returns what it printed; a failure carries its output.

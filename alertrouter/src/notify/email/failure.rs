@@ -106,12 +106,21 @@ fn is_about_certificates(error: &Error, detail: &str) -> bool {
 /// The server's answer, or what broke, in one line that is fit for a log.
 fn detail(error: &Error) -> String {
     let mut text = error.status().map(|code| code.to_string()).unwrap_or_default();
+    let mut code = !text.is_empty();
     let mut source = error.source();
     while let Some(error) = source {
         let next = error.to_string();
         if !text.contains(&next) {
-            let colon = if text.is_empty() || text.len() == 3 { " " } else { ": " };
-            text = format!("{text}{colon}{next}").trim().to_owned();
+            // a code stands before its words, and a cause after what it caused
+            let colon = if text.is_empty() {
+                ""
+            } else if code {
+                " "
+            } else {
+                ": "
+            };
+            text = format!("{text}{colon}{next}");
+            code = false;
         }
         source = error.source();
     }

@@ -9,6 +9,7 @@ use lettre::Address;
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use tokio::net::TcpStream;
 
 use super::failure::{Failure, Step, Trouble, failure};
 use super::login::Login;
@@ -168,13 +169,8 @@ pub(super) fn is_ascii(address: &Address) -> bool {
 async fn connect(settings: &EmailSettings) -> Result<AsyncSmtpConnection, Failure> {
     let hello = ClientId::Domain(settings.hello.clone());
     let tls = tls_parameters(settings).await?;
-    let implicit = settings.implicit_tls.then(|| tls.clone());
-    let server = (settings.host.as_str(), settings.port);
-    let connecting = AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &hello, implicit, None);
-    let mut connection = match tokio::time::timeout(GREETING, connecting).await {
-        Ok(connected) => connected.map_err(|error| failure(Step::Connect, Trouble::Error(error)))?,
-        Err(_elapsed) => return Err(failure(Step::Connect, Trouble::Silence)),
-    };
+    let greeted = tokio::time::timeout(GREETING, greet(settings, &hello, &tls)).await;
+    let mut connection = greeted.map_err(|_elapsed| failure(Step::Connect, Trouble::Silence))??;
     if settings.implicit_tls {
         return Ok(connection);
     }
@@ -187,6 +183,29 @@ async fn connect(settings: &EmailSettings) -> Result<AsyncSmtpConnection, Failur
         return Err(Failure::Setup(Cause::new("tls", detail)));
     }
     Ok(connection)
+}
+
+async fn greet(
+    settings: &EmailSettings,
+    hello: &ClientId,
+    tls: &TlsParameters,
+) -> Result<AsyncSmtpConnection, Failure> {
+    let server = (settings.host.as_str(), settings.port);
+    let connection = if settings.implicit_tls {
+        AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), hello, Some(tls.clone()), None).await
+    } else {
+        let unreached = |detail: String| Failure::Later(Cause::new("connect", detail));
+        let connecting = tokio::time::timeout(CONNECT, TcpStream::connect(server)).await;
+        let stream = connecting
+            .map_err(|_elapsed| unreached(format!("no connection in {} s", CONNECT.as_secs())))?
+            .map_err(|error| unreached(error.to_string()))?;
+        // the end of a mail is a small write after a large one, which would wait 40 ms for an acknowledgement
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a mail will be slower than it could be");
+        }
+        AsyncSmtpConnection::connect_with_transport(Box::new(stream), hello).await
+    };
+    connection.map_err(|error| failure(Step::Connect, Trouble::Error(error)))
 }
 
 async fn tls_parameters(settings: &EmailSettings) -> Result<TlsParameters, Failure> {

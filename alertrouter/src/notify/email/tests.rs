@@ -97,7 +97,36 @@ fn html_stays_below_what_gmail_shows() {
     let message = message(&view, Action::Post, now);
     let html = html::render(&Card::new(&view, &message.alerts), Size::Full, now);
     assert!(html.len() < 100 * 1024 && html.contains(" more</b>"), "{}", html.len());
-    assert_eq!(html.matches("<tr>").count(), html.matches("</tr>").count());
+    assert_eq!(structure(&html), Ok(()));
+}
+
+/// Walks through the elements: each that is opened is closed, in order, and none is of a kind that we do not write.
+fn structure(html: &str) -> Result<(), String> {
+    const KINDS: [&str; 16] = [
+        "html", "head", "title", "style", "body", "div", "table", "tr", "td", "p", "h1", "span", "b", "a",
+        "br", "meta",
+    ];
+    let mut open: Vec<&str> = Vec::new();
+    let document = html.strip_prefix("<!doctype html>").ok_or("no doctype")?;
+    for piece in document.split('<').skip(1) {
+        let (tag, _) = piece.split_once('>').ok_or_else(|| format!("<{piece} has no end"))?;
+        let name = tag.trim_start_matches('/').split(' ').next().unwrap_or_default();
+        if !KINDS.contains(&name) {
+            return Err(format!("<{tag}> is not ours"));
+        }
+        if tag.matches('"').count() % 2 != 0
+            || tag.split('"').step_by(2).any(|outside| outside.contains(" on"))
+        {
+            return Err(format!("<{tag}> has attributes that are not ours"));
+        }
+        match (tag.starts_with('/'), name) {
+            (_, "br" | "meta") => {}
+            (false, _) => open.push(name),
+            (true, _) if open.pop() == Some(name) => {}
+            (true, _) => return Err(format!("<{tag}> closes what is not open")),
+        }
+    }
+    if open.is_empty() { Ok(()) } else { Err(format!("{open:?} stay open")) }
 }
 
 proptest! {
@@ -116,6 +145,11 @@ proptest! {
             alert.annotations =
                 [("summary", &text), ("description", &name), ("runbook_url", &url)].into_iter().collect();
         }
+        let view = view("team", &payload, example().1);
+        let message = message(&view, Action::Post, view.created_at);
+        let html = html::render(&Card::new(&view, &message.alerts), Size::Full, message.now);
+        prop_assert_eq!(structure(&html), Ok(()));
+        prop_assert!(!html.contains("href=\"javascript"));
         for size in [Size::Full, Size::Compact, Size::Plain] {
             let (source, _) = source(&payload, size, None, false);
             prop_assert!(source.is_ascii());

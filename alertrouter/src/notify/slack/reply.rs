@@ -2,7 +2,7 @@
 //! all of it still fires. Quiet: nobody is called, and the channel does not show it.
 
 use super::place::Place;
-use super::text::{date, escape, one_line};
+use super::text::{code, date, escape, one_line};
 use crate::moment::Moment;
 use crate::notify::Message;
 use crate::notify::card::{Card, Entry, span};
@@ -60,9 +60,15 @@ pub(super) fn render(place: &Place, message: &Message<'_>) -> Option<String> {
 
 fn list(headline: &str, entries: &[&Entry<'_>]) -> String {
     let mut lines = vec![headline.to_owned()];
-    lines.extend(
-        entries.iter().take(NAMED).map(|entry| format!("• {}", escape(&one_line(entry.summary), LINE))),
-    );
+    let named = entries.get(..NAMED.min(entries.len())).unwrap_or_default();
+    lines.extend(named.iter().map(|entry| {
+        let alike = named.iter().filter(|other| other.summary == entry.summary).count() > 1;
+        let line = format!("• {}", escape(&one_line(entry.summary), LINE));
+        // what tells them apart
+        let labels: Vec<String> =
+            entry.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if alike && !labels.is_empty() { format!("{line} {}", code(&labels.join("  "), LINE)) } else { line }
+    }));
     if entries.len() > NAMED {
         lines.push(format!("… and {} more", entries.len() - NAMED));
     }

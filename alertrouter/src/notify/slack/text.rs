@@ -79,7 +79,11 @@ fn joins(before: char, character: char) -> bool {
 pub(super) fn link(url: &str, name: &str) -> String {
     let mut out = String::with_capacity(url.len() + name.len() + 3);
     out.push('<');
-    for character in url.chars() {
+    // Slack knows its own addresses by their small letters
+    let (scheme, rest) = url.trim().split_once(':').unwrap_or_default();
+    out.push_str(&scheme.to_ascii_lowercase());
+    out.push(':');
+    for character in rest.chars() {
         match character {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("%3C"),
@@ -149,6 +153,7 @@ mod tests {
 
     #[test]
     fn a_link_cannot_be_left() {
+        assert_eq!(link("HTTPS://X:1/y", "z"), "<https://X:1/y|z>");
         assert_eq!(link("http://x/?a=1&b=<|>", "a>b"), "<http://x/?a=1&amp;b=%3C%7C%3E|a&gt;b>");
     }
 }

@@ -32,6 +32,7 @@ pub(super) struct Pages<P: Program> {
     program: Arc<P>,
     metrics: SelfMetrics,
     telemetry_path: String,
+    probe_path: Option<String>,
     timeout_offset: Duration,
     show_common_metrics: bool,
     reloader: Arc<Reloader<P>>,
@@ -64,10 +65,12 @@ impl<P: Program> Pages<P> {
     ) -> Router {
         let own = program.routes();
         let places = if flags.max_requests == 0 { Semaphore::MAX_PERMITS } else { flags.max_requests };
+        let probe_path = flags.probe_path.as_deref().or(P::ABOUT.probe_path).map(str::to_owned);
         let pages = Arc::new(Self {
             program,
             metrics,
             telemetry_path: flags.telemetry_path.clone(),
+            probe_path: probe_path.clone(),
             timeout_offset: flags.timeout_offset,
             show_common_metrics: !flags.disable_exporter_metrics,
             reloader,
@@ -75,8 +78,8 @@ impl<P: Program> Pages<P> {
             places: Semaphore::new(places.min(Semaphore::MAX_PERMITS)),
         });
         let mut scrapes = Router::new().route(&flags.telemetry_path, get(Self::metrics));
-        if let Some(path) = P::ABOUT.probe_path.filter(|path| *path != flags.telemetry_path) {
-            scrapes = scrapes.route(path, get(Self::probe));
+        if let Some(path) = probe_path.filter(|path| *path != flags.telemetry_path) {
+            scrapes = scrapes.route(&path, get(Self::probe));
         }
         let health: Router = match P::PEER_HEALTH {
             Some((path, words)) => Router::new().route(path, any(move || async move { words })),
@@ -159,8 +162,8 @@ impl<P: Program> Pages<P> {
         let about = P::ABOUT;
         let mut landing =
             Landing::new(about.name, about.title, about.summary, about.version, &self.telemetry_path);
-        landing.probe = about.probe_path.map(|path| ProbeForm {
-            path: path.to_owned(),
+        landing.probe = self.probe_path.clone().map(|path| ProbeForm {
+            path,
             parameters: vec![ProbeParameter {
                 name: "target".to_owned(),
                 example: about.probe_example.to_owned(),

@@ -59,6 +59,20 @@ impl Document {
         }
     }
 
+    /// Runs `decode` on each element of a file that is a list, and returns what it gave, or every problem.
+    ///
+    /// An empty file is an empty list.
+    pub fn decode_list<T>(
+        &self,
+        decode: impl for<'a> FnMut(Item<'a>) -> Option<T>,
+    ) -> Result<Vec<T>, ConfigError> {
+        let scope = Scope { folder: &self.folder, problems: RefCell::new(self.problems.clone()) };
+        let top = Item::new(&scope, &self.root, Name::TOP);
+        let values = if self.root.is_null() { Vec::new() } else { top.list(decode) };
+        let problems = scope.problems.into_inner();
+        if problems.is_empty() { Ok(values) } else { Err(ConfigError::invalid(&self.file, problems)) }
+    }
+
     /// The file's name as it was given.
     pub fn file(&self) -> &str {
         &self.file

@@ -121,6 +121,28 @@ async fn too_fast_is_429_with_retry_after() {
 }
 
 #[tokio::test]
+async fn all_channels_share_one_limit_and_messages_have_addresses() {
+    let rate = Rate { burst: 1.0, per_minute: 6.0 };
+    let slack = Slack::builder().channel("a").channel("b").workspace_rate(rate).start().await.unwrap();
+    let posted = call(&slack, "chat.postMessage", json!({ "channel": "a", "text": "x" })).await;
+    let refused = call(&slack, "chat.postMessage", json!({ "channel": "b", "text": "x" })).await;
+    assert_eq!((&posted["ok"], &refused["error"]), (&json!(true), &json!("ratelimited")));
+    let asked = json!({ "channel": posted["channel"], "message_ts": posted["ts"] });
+    let link = call(&slack, "chat.getPermalink", asked).await["permalink"].clone();
+    let ts = posted["ts"].as_str().unwrap().replace('.', "");
+    assert!(link.as_str().unwrap().ends_with(&format!("/p{ts}")), "{link}");
+
+    for header in [None, Some("soon".to_owned())] {
+        slack.fault(Times::Next(1), Fault::RateLimitedSaying(header.clone()));
+        let answer = hook(&slack.hook("a"), "{}").await;
+        assert_eq!(
+            (answer.status, answer.header("retry-after")),
+            (429, header.as_deref().unwrap_or_default())
+        );
+    }
+}
+
+#[tokio::test]
 async fn every_fault_happens_once_and_says_whether_it_was_stored() {
     let slack = Slack::builder().channel("a").start().await.unwrap();
     let url = slack.hook("a");

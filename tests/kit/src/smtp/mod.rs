@@ -161,7 +161,7 @@ impl Builder {
     /// Offers these kinds of login only, for example `LOGIN`.
     #[must_use]
     pub fn mechanisms(mut self, names: &str) -> Self {
-        self.rules.mechanisms = names.to_owned();
+        names.clone_into(&mut self.rules.mechanisms);
         self
     }
 

@@ -1,0 +1,1 @@
+//! Prometheus exporter for certificates: a drop-in for ssl_exporter.

@@ -1,0 +1,186 @@
+//! A tunnel through an HTTP proxy (`CONNECT`).
+//!
+//! Invariant: not a byte is read beyond the proxy's answer: servers that speak first may have spoken already.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use toolkit::config::{Secret, percent_decode};
+
+use crate::failure::{Failure, Reason};
+use crate::phase::Phase;
+
+/// Bytes of the longest answer that is read; proxies send some hundred.
+const MAX_ANSWER: usize = 16 << 10;
+
+/// An HTTP proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// User and password, as in `user:password`, for basic authentication.
+    pub credentials: Option<Secret>,
+    /// More headers of the request; values may be secret.
+    pub headers: Vec<(String, Secret)>,
+}
+
+impl Proxy {
+    /// Reads `http://[user:password@]host[:port]`. The message names no part of it, since it may hold a password.
+    pub fn parse(url: &str) -> Result<Self, &'static str> {
+        let rest = match url.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
+            Some(_) => return Err("a proxy's URL begins with `http://`"),
+            None => url,
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let (credentials, place) = match authority.rsplit_once('@') {
+            Some((user, place)) => (Some(Secret::from(percent_decode(user))), place),
+            None => (None, authority),
+        };
+        let (host, port) = match place.rsplit_once(':') {
+            // the colons of an address in brackets without a port
+            Some((_, last)) if last.ends_with(']') => (place, None),
+            Some((host, port)) => (host, Some(port)),
+            None => (place, None),
+        };
+        let port = port.map_or(Ok(80), |port| port.parse().map_err(|_| "the proxy's port is not a number"))?;
+        if !is_plain(host) {
+            return Err("the proxy's URL has no host");
+        }
+        Ok(Self { host: host.to_owned(), port, credentials, headers: Vec::new() })
+    }
+
+    fn request(&self, authority: &str) -> Result<String, Failure> {
+        let mut text = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
+        if let Some(credentials) = &self.credentials {
+            let encoded = STANDARD.encode(credentials.expose());
+            text.push_str(&format!("Proxy-Authorization: Basic {encoded}\r\n"));
+        }
+        for (name, value) in &self.headers {
+            let is_line = |text: &str| !text.contains(['\r', '\n', '\0']);
+            if !is_plain(name) || !is_line(value.expose()) {
+                return Err(failure(Reason::Protocol).because("a header of the request is not one line"));
+            }
+            text.push_str(&format!("{name}: {}\r\n", value.expose()));
+        }
+        text.push_str("\r\n");
+        if is_plain(authority) {
+            Ok(text)
+        } else {
+            // it would be more than one line to the proxy
+            Err(failure(Reason::Protocol).because("the host is not a host"))
+        }
+    }
+}
+
+/// Asks the proxy to connect to `authority`.
+pub(crate) async fn tunnel(stream: &mut TcpStream, proxy: &Proxy, authority: &str) -> Result<(), Failure> {
+    let request = proxy.request(authority)?;
+    let io = |error| Failure::io(Phase::Proxy, error);
+    stream.write_all(request.as_bytes()).await.map_err(io)?;
+    match status(&read_head(stream).await?) {
+        Some(200..=299) => Ok(()),
+        Some(407) => Err(failure(Reason::ProxyAuthentication)),
+        Some(code) => Err(failure(Reason::ProxyRefused).because(format!("the proxy answers {code}"))),
+        None => Err(failure(Reason::Protocol).because("the proxy does not speak HTTP/1")),
+    }
+}
+
+/// Reads up to the empty line, by looking at what has come before taking it.
+async fn read_head(stream: &mut TcpStream) -> Result<Vec<u8>, Failure> {
+    let io = |error| Failure::io(Phase::Proxy, error);
+    let mut head = Vec::new();
+    let mut chunk = [0; 1024];
+    loop {
+        let seen = stream.peek(&mut chunk).await.map_err(io)?;
+        let before = head.len();
+        head.extend_from_slice(chunk.get(..seen).unwrap_or_default());
+        let end = head.windows(4).position(|bytes| bytes == b"\r\n\r\n").map(|at| at + 4);
+        head.truncate(end.unwrap_or(head.len()));
+        let taken = chunk.get_mut(..head.len() - before).unwrap_or_default();
+        stream.read_exact(taken).await.map_err(io)?;
+        if end.is_some() {
+            return Ok(head);
+        }
+        if seen == 0 {
+            return Err(failure(Reason::Closed));
+        }
+        if head.len() > MAX_ANSWER {
+            return Err(failure(Reason::TooLong));
+        }
+    }
+}
+
+/// The code of `HTTP/1.1 200 …`.
+fn status(head: &[u8]) -> Option<u16> {
+    let line = head.split(|byte| *byte == b'\r').next()?;
+    let line = std::str::from_utf8(line).ok()?.strip_prefix("HTTP/1.")?;
+    let (_, rest) = line.split_once(' ')?;
+    rest.get(..3)?.parse().ok()
+}
+
+/// Whether a text can stand in a line without ending a word or the line.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn failure(reason: Reason) -> Failure {
+    Failure::new(Phase::Proxy, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        for (url, host, port, credentials) in [
+            ("http://proxy:3128", "proxy", 3128, None),
+            ("HTTP://proxy/", "proxy", 80, None),
+            ("proxy:8080", "proxy", 8080, None),
+            ("http://u:p%40ss@proxy:1", "proxy", 1, Some("u:p@ss")),
+            ("http://[::1]:3128", "[::1]", 3128, None),
+            ("http://[::1]", "[::1]", 80, None),
+        ] {
+            let proxy = Proxy::parse(url).unwrap();
+            assert_eq!((proxy.host.as_str(), proxy.port), (host, port), "{url}");
+            assert_eq!(proxy.credentials.as_ref().map(Secret::expose), credentials);
+        }
+        for url in ["socks5://proxy", "https://proxy", "http://", "http://proxy:x", "http://pro xy"] {
+            assert!(Proxy::parse(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_never_more_than_it_seems() {
+        let mut proxy = Proxy::parse("http://user:secret@proxy").unwrap();
+        let request = proxy.request("db:5432").unwrap();
+        assert_eq!(
+            request,
+            "CONNECT db:5432 HTTP/1.1\r\nHost: db:5432\r\nProxy-Authorization: Basic dXNlcjpzZWNyZXQ=\r\n\r\n"
+        );
+        for host in ["db:1\r\nX: y", "d b:1", "", "dé:1"] {
+            assert_eq!(proxy.request(host).unwrap_err().reason, Reason::Protocol, "{host}");
+        }
+        proxy.headers = vec![("X-Tenant".to_owned(), Secret::from("a b"))];
+        assert!(proxy.request("db:1").unwrap().ends_with("X-Tenant: a b\r\n\r\n"));
+        proxy.headers = vec![("X-Tenant".to_owned(), Secret::from("a\r\nb"))];
+        assert!(proxy.request("db:1").is_err());
+    }
+
+    #[test]
+    fn codes() {
+        for (head, expected) in [
+            (&b"HTTP/1.1 200 Connection established\r\n\r\n"[..], Some(200)),
+            (b"HTTP/1.0 407 No\r\n\r\n", Some(407)),
+            (b"HTTP/1.1 20", None),
+            (b"220 mail\r\n\r\n", None),
+            (b"", None),
+        ] {
+            assert_eq!(status(head), expected);
+        }
+    }
+}

@@ -48,8 +48,18 @@ const PIP: Package = Package { name: "python3-pip", programs: &[&["pip3", "pip"]
 pub(crate) const DEMO: &[Package] = &[GCC, REDIS, PROMETHEUS, ALERTMANAGER];
 
 /// What the tests need.
-pub(crate) const TEST: &[Package] =
-    &[GCC, REDIS, PROMETHEUS, ALERTMANAGER, OPENMETRICS_PARSER, POSTGRES_CLIENT, PGBOUNCER, POSTFIX, NPM, PIP];
+pub(crate) const TEST: &[Package] = &[
+    GCC,
+    REDIS,
+    PROMETHEUS,
+    ALERTMANAGER,
+    OPENMETRICS_PARSER,
+    POSTGRES_CLIENT,
+    PGBOUNCER,
+    POSTFIX,
+    NPM,
+    PIP,
+];
 
 /// Asked by Debian's packages before they start a service; 101 means no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";

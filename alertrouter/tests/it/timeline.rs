@@ -316,3 +316,27 @@ async fn what_was_over_in_an_outage_becomes_one_line() {
     look().await;
     assert_eq!(parts.told().await, NOTHING);
 }
+
+/// firing → resolved → the same firing again from a replica that is late → the same resolved again.
+#[tokio::test]
+async fn a_ghost_is_one_page_and_one_resolve() {
+    let parts = Parts::start(&two("route: { receiver: a }")).await;
+    parts.send(&[firing("x")]).await;
+    assert_eq!(parts.told().await, ["a/slack/0 Post +x"]);
+    parts.wait(31);
+    parts.send(&[resolved("x")]).await;
+    assert_eq!(parts.told().await, ["a/slack/0 Post -x"]);
+    for _ in 0..2 {
+        parts.wait(1);
+        parts.send(&[firing("x")]).await;
+        assert_eq!(parts.told().await, NOTHING);
+        parts.send(&[resolved("x")]).await;
+        assert_eq!(parts.told().await, NOTHING);
+    }
+    parts.wait(60);
+    assert_eq!(parts.told().await, NOTHING);
+    // one that stays is no ghost
+    parts.send(&[firing("x")]).await;
+    parts.wait(10);
+    assert_eq!(parts.told().await, ["a/slack/0 Post +x"]);
+}

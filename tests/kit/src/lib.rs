@@ -11,6 +11,7 @@
 //! | an HTTP server whose answers a test writes (pages to scrape, webhooks to receive) | [`web`] |
 //! | servers that hurt: accept and never answer | [`blackhole`] |
 //! | a small HTTP client, certificates | [`http`], [`tls`] |
+//! | authorities with intermediates and every fault, servers that serve what they make | [`pki`], [`tls_server`] |
 //! | the page on which a person sees Slack messages and mails arrive | [`inbox`] |
 //!
 //! Everything listens on loopback only and ends with the value that started it: dropping a server kills its
@@ -25,6 +26,7 @@ pub mod http;
 pub mod inbox;
 mod listener;
 pub mod pgbouncer;
+pub mod pki;
 pub mod postfix;
 pub mod postgres;
 pub mod process;
@@ -34,6 +36,7 @@ mod script;
 pub mod slack;
 pub mod smtp;
 pub mod tls;
+pub mod tls_server;
 mod wait;
 mod watched;
 pub mod web;

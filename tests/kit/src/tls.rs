@@ -107,6 +107,6 @@ pub(crate) fn client_config(authority_pem: &str, identity: Option<&Identity>) ->
     }))
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }

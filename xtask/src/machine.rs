@@ -39,6 +39,8 @@ const OPENMETRICS_PARSER: Package =
 const POSTGRES_CLIENT: Package = Package { name: "postgresql-client", programs: &[&["psql"]], python: None };
 const PGBOUNCER: Package = Package { name: "pgbouncer", programs: &[&["pgbouncer"]], python: None };
 const POSTFIX: Package = Package { name: "postfix", programs: &[&["postfix"]], python: None };
+/// Old TLS servers, and certificates that nobody should make any more.
+const OPENSSL: Package = Package { name: "openssl", programs: &[&["openssl"]], python: None };
 /// Has the servers that Debian has not: PostgreSQL 13 to 18.
 const NPM: Package = Package { name: "npm", programs: &[&["npm"]], python: None };
 /// The same: Redis 5.0 and 6.2.
@@ -57,6 +59,7 @@ pub(crate) const TEST: &[Package] = &[
     POSTGRES_CLIENT,
     PGBOUNCER,
     POSTFIX,
+    OPENSSL,
     NPM,
     PIP,
 ];

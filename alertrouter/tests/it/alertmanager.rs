@@ -116,7 +116,7 @@ receivers: [{{ name: web.hook, webhook_configs: [{{ url: 'http://{}/webhook' }}]
             }
             way.set(Phase::Good);
             let title = format!("{} {name}", if firing { "[FIRING:1]" } else { "[RESOLVED]" });
-            slack.wait_for(SOON, |w| w.find("#alerts", &title).cloned()).await.unwrap();
+            slack.wait_for(AFTER_RETRIES, |w| w.find("#alerts", &title).cloned()).await.unwrap();
         }
     }
     for alertmanager in pair {
@@ -127,6 +127,9 @@ receivers: [{{ name: web.hook, webhook_configs: [{{ url: 'http://{}/webhook' }}]
     assert_eq!(told.len(), 8, "{told:#?}");
     router.running.stop().await;
 }
+
+/// Alertmanager tries again for ten seconds with growing pauses, and then with its next flush.
+const AFTER_RETRIES: Duration = Duration::from_mins(1);
 
 /// What happens to requests on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -112,7 +112,8 @@ async fn phases(
     let (mut stream, address) = timings.measure(Phase::Connect, deadline, racing).await?;
     *peer = Some(address);
     if let Some(proxy) = &dial.proxy {
-        let tunnel = proxy::tunnel(&mut stream, proxy, &dial.authority());
+        let authority = dial.authority();
+        let tunnel = proxy::tunnel(&mut stream, proxy, &authority);
         timings.measure(Phase::Proxy, deadline, tunnel).await?;
     }
     Ok((stream, address))
@@ -207,6 +208,40 @@ mod tests {
         }
         let to = Dial { connect_to: Some(([127, 0, 0, 1], 1).into()), ..Dial::new("db.example", 443) };
         assert_eq!(to.authority(), "127.0.0.1:1");
+    }
+
+    #[tokio::test]
+    async fn the_next_address_is_tried_when_one_is_dead() {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let alive = listener.local_addr().unwrap();
+        // nobody listens on port 1; documentation's addresses lead nowhere
+        let dead: SocketAddr = ([127, 0, 0, 1], 1).into();
+        let dead_6: SocketAddr = (std::net::Ipv6Addr::LOCALHOST, 1).into();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        for addresses in
+            [vec![dead, alive], vec![dead_6, alive], vec![alive, dead_6], vec![dead_6, dead, alive]]
+        {
+            let mut tried = None;
+            let (_, address) = race(&addresses, None, deadline, &mut tried).await.unwrap();
+            assert_eq!(address, alive, "{addresses:?}");
+        }
+        for addresses in [vec![dead], vec![dead, dead_6]] {
+            let failure = race(&addresses, None, deadline, &mut None).await.unwrap_err();
+            assert_eq!((failure.phase, failure.reason), (Phase::Connect, Reason::Refused), "{addresses:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_other_family_does_not_wait_for_one_that_is_silent() {
+        let silent = kit::blackhole::Full::start().await.unwrap();
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        // the same listener, by a socket of the other family
+        let port = listener.local_addr().unwrap().port();
+        let alive = SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(), port);
+        let addresses = [silent.address().unwrap(), alive];
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let (_, address) = race(&addresses, None, deadline, &mut None).await.unwrap();
+        assert_eq!(address, alive);
     }
 
     #[tokio::test(start_paused = true)]

@@ -46,7 +46,8 @@ impl Proxy {
             Some((host, port)) => (host, Some(port)),
             None => (place, None),
         };
-        let port = port.map_or(Ok(80), |port| port.parse().map_err(|_| "the proxy's port is not a number"))?;
+        let port =
+            port.map_or(Ok(80), |port| port.parse().map_err(|_| "the proxy's port is not a number"))?;
         if !is_plain(host) {
             return Err("the proxy's URL has no host");
         }
@@ -57,14 +58,14 @@ impl Proxy {
         let mut text = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
         if let Some(credentials) = &self.credentials {
             let encoded = STANDARD.encode(credentials.expose());
-            text.push_str(&format!("Proxy-Authorization: Basic {encoded}\r\n"));
+            text.extend(["Proxy-Authorization: Basic ", &encoded, "\r\n"]);
         }
         for (name, value) in &self.headers {
             let is_line = |text: &str| !text.contains(['\r', '\n', '\0']);
             if !is_plain(name) || !is_line(value.expose()) {
                 return Err(failure(Reason::Protocol).because("a header of the request is not one line"));
             }
-            text.push_str(&format!("{name}: {}\r\n", value.expose()));
+            text.extend([name, ": ", value.expose(), "\r\n"]);
         }
         text.push_str("\r\n");
         if is_plain(authority) {

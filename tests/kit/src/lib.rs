@@ -8,6 +8,7 @@
 //! | PostgreSQL 13 to 18, PgBouncer | [`postgres`], [`pgbouncer`] |
 //! | Postfix | [`postfix`] |
 //! | doubles of Slack and of a mail server, with transcripts and scripted faults | [`slack`], [`smtp`] |
+//! | a double of the Kubernetes API, as far as secrets are listed | [`kubernetes`] |
 //! | an HTTP server whose answers a test writes (pages to scrape, webhooks to receive) | [`web`] |
 //! | servers that hurt: accept and never answer | [`blackhole`] |
 //! | a small HTTP client, certificates | [`http`], [`tls`] |
@@ -24,6 +25,7 @@ pub mod blackhole;
 mod cache;
 pub mod http;
 pub mod inbox;
+pub mod kubernetes;
 mod listener;
 pub mod pgbouncer;
 pub mod pki;

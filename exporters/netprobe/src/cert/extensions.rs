@@ -3,9 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use x509_parser::extensions::{
-    DistributionPointName, GeneralName, ParsedExtension, X509Extension,
-};
+use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension, X509Extension};
 
 use super::Certificate;
 
@@ -87,7 +85,9 @@ impl Certificate {
             ParsedExtension::CRLDistributionPoints(points) => {
                 for point in points.iter() {
                     if let Some(DistributionPointName::FullName(names)) = &point.distribution_point {
-                        names.iter().for_each(|name| keep_url(&mut self.crl_urls, name));
+                        for name in names {
+                            keep_url(&mut self.crl_urls, name);
+                        }
                     }
                 }
                 true

@@ -64,9 +64,15 @@ mod tests {
             let valid = is_name(pattern, true);
             assert_eq!(valid && matches(pattern, host), expected, "{pattern} {host}");
         }
-        for (name, valid) in
-            [("a.b", true), ("a_b", true), ("-a", false), ("a..b", false), ("", false), ("*", false), ("a b", false)]
-        {
+        for (name, valid) in [
+            ("a.b", true),
+            ("a_b", true),
+            ("-a", false),
+            ("a..b", false),
+            ("", false),
+            ("*", false),
+            ("a b", false),
+        ] {
             assert_eq!(is_name(name, false), valid, "{name}");
         }
     }

@@ -77,7 +77,9 @@ impl Key {
     pub(super) fn of(info: &SubjectPublicKeyInfo<'_>) -> Self {
         let oid = info.algorithm.algorithm.to_id_string();
         let fixed = match oid.as_str() {
-            "1.2.840.113549.1.1.1" | "1.2.840.113549.1.1.10" => return Self::rsa(&info.subject_public_key.data),
+            "1.2.840.113549.1.1.1" | "1.2.840.113549.1.1.10" => {
+                return Self::rsa(&info.subject_public_key.data);
+            }
             "1.2.840.10045.2.1" => return Self::curve(info),
             "1.2.840.10040.4.1" => {
                 let bits = info.algorithm.parameters.as_ref().and_then(|any| first_integer_bits(any.data));
@@ -94,7 +96,8 @@ impl Key {
     }
 
     fn rsa(key: &[u8]) -> Self {
-        let modulus = Reader::new(key).sequence().ok().map(|inside| inside.rest()).and_then(first_integer_bits);
+        let modulus =
+            Reader::new(key).sequence().ok().map(|inside| inside.rest()).and_then(first_integer_bits);
         Self { kind: KeyKind::Rsa, bits: modulus.unwrap_or_default() }
     }
 
@@ -125,7 +128,12 @@ const CURVES: [(&str, &str, u32); 6] = [
 ];
 
 fn bits_of_others(info: &SubjectPublicKeyInfo<'_>) -> u32 {
-    info.parsed().ok().as_ref().map(PublicKey::key_size).and_then(|bits| u32::try_from(bits).ok()).unwrap_or(0)
+    info.parsed()
+        .ok()
+        .as_ref()
+        .map(PublicKey::key_size)
+        .and_then(|bits| u32::try_from(bits).ok())
+        .unwrap_or(0)
 }
 
 /// The bits of the first INTEGER, leading zeroes not counted.

@@ -171,8 +171,11 @@ fn escape(out: &mut String, value: &str) {
 mod tests {
     use super::*;
 
-    /// A name of sets of attributes: the object identifier, the value's tag and the value.
-    fn name(sets: &[&[(&[u8], u8, &[u8])]]) -> Name {
+    /// An attribute: the object identifier, the value's tag and the value.
+    type Value<'a> = (&'a [u8], u8, &'a [u8]);
+
+    /// A name of sets of attributes.
+    fn name(sets: &[&[Value<'_>]]) -> Name {
         let sets = sets.iter().flat_map(|set| {
             let pairs = set.iter().flat_map(|(oid, tag, value)| {
                 let pair = [encode(tag::OID, oid), encode(*tag, value)].concat();

@@ -92,7 +92,9 @@ impl SignatureAlgorithm {
         let oid = reader.oid().map(oid_text).unwrap_or_default();
         if oid == PSS {
             return match pss_digest(reader) {
-                Some(digest) => Self { name: format!("{}-RSAPSS", digest.name()), scheme: Scheme::RsaPss(digest) },
+                Some(digest) => {
+                    Self { name: format!("{}-RSAPSS", digest.name()), scheme: Scheme::RsaPss(digest) }
+                }
                 None => Self { name: oid, scheme: Scheme::Unknown },
             };
         }
@@ -129,9 +131,15 @@ impl SignatureAlgorithm {
         use Digest::{Sha1, Sha256, Sha384, Sha512};
         Some(match (self.scheme, &key.kind) {
             (Scheme::Rsa(digest), KeyKind::Rsa) => rsa(digest, key.bits)?,
-            (Scheme::RsaPss(Sha256), KeyKind::Rsa) if key.bits >= MIN_RSA_BITS => &aws::RSA_PSS_2048_8192_SHA256,
-            (Scheme::RsaPss(Sha384), KeyKind::Rsa) if key.bits >= MIN_RSA_BITS => &aws::RSA_PSS_2048_8192_SHA384,
-            (Scheme::RsaPss(Sha512), KeyKind::Rsa) if key.bits >= MIN_RSA_BITS => &aws::RSA_PSS_2048_8192_SHA512,
+            (Scheme::RsaPss(Sha256), KeyKind::Rsa) if key.bits >= MIN_RSA_BITS => {
+                &aws::RSA_PSS_2048_8192_SHA256
+            }
+            (Scheme::RsaPss(Sha384), KeyKind::Rsa) if key.bits >= MIN_RSA_BITS => {
+                &aws::RSA_PSS_2048_8192_SHA384
+            }
+            (Scheme::RsaPss(Sha512), KeyKind::Rsa) if key.bits >= MIN_RSA_BITS => {
+                &aws::RSA_PSS_2048_8192_SHA512
+            }
             (Scheme::Ecdsa(Sha1), KeyKind::P256) => &aws::ECDSA_P256_SHA1_ASN1,
             (Scheme::Ecdsa(Sha256), KeyKind::P256) => &aws::ECDSA_P256_SHA256_ASN1,
             (Scheme::Ecdsa(Sha384), KeyKind::P256) => &aws::ECDSA_P256_SHA384_ASN1,

@@ -1,7 +1,7 @@
 //! What a served chain is worth: every path to a trusted root, one verdict, and the reason when it is bad.
 //!
-//! Three steps, each on its own: [`paths`] lists the paths as Go's `x509.Verify` does (roots included, since clients
-//! differ on them and dashboards count chains), [`second`] asks webpki about each of them, and [`reason`] explains why
+//! Three steps, each on its own: `paths` lists the paths as Go's `x509.Verify` does (roots included, since clients
+//! differ on them and dashboards count chains), `second` asks webpki about each of them, and `reason` explains why
 //! there is none. Pure: the clock, the roots and the revocations are given.
 
 mod known;
@@ -16,9 +16,9 @@ use std::sync::Arc;
 use crate::cert::{Certificate, NotACertificate};
 use crate::ocsp;
 
-pub use known::Known;
+pub use known::{Known, MAX_KNOWN};
 pub use reason::Reason;
-pub use revocation::{Revocation, RevocationError};
+pub use revocation::{MAX_LISTS, Revocation, RevocationError};
 pub use roots::Roots;
 
 /// Certificates of one chain that are looked at. Servers send up to ten; the rest is reported as too many.
@@ -116,7 +116,7 @@ impl Verdict {
 
     /// When the last of the paths stops being valid: until then a client that knows its roots goes on.
     pub fn valid_until(&self) -> Option<i64> {
-        self.paths.iter().map(|path| ends(path)).max()
+        self.paths.iter().map(ends).max()
     }
 }
 
@@ -134,7 +134,8 @@ pub fn judge(served: &Served, against: &Against<'_>) -> Verdict {
         served.certificates().filter(|(at, _)| *at > 0).map(|(_, read)| read).collect();
     let mut search = paths::Search::new(leaf, &others, against.roots, against.now);
     let mut found = search.sound();
-    found.retain(|path| second::agrees(&path.certificates, against.now));
+    // webpki takes no short keys, so it has no opinion on paths that have one
+    found.retain(|path| path.fault.is_some() || second::agrees(&path.certificates, against.now));
 
     let mut faults = Vec::new();
     if against.now > leaf.not_after {
@@ -146,9 +147,14 @@ pub fn judge(served: &Served, against: &Against<'_>) -> Verdict {
     if !name_fits {
         faults.push(Reason::HostnameMismatch);
     }
-    if found.iter().all(|path| path.fault.is_some()) {
-        let best = found.iter().filter_map(|path| path.fault).min();
-        faults.push(best.unwrap_or_else(|| reason::of_no_path(&mut search, &others, against)));
+    let of_path = match found.iter().map(|path| path.fault).min() {
+        Some(fault) => fault,
+        None => reason::of_no_path(&mut search, &others, against),
+    };
+    faults.extend(of_path.filter(|fault| !faults.contains(fault)));
+    if found.is_empty() && faults.is_empty() {
+        // nothing is wrong with any certificate of a path but its place in it: names that are not permitted
+        faults.push(Reason::Other);
     }
     let paths: Vec<Path> = found.into_iter().map(|path| path.certificates).collect();
     let issuer = issuer(leaf, &paths, &others, against.roots);
@@ -156,7 +162,6 @@ pub fn judge(served: &Served, against: &Against<'_>) -> Verdict {
     if revocation::is_revoked(&paths, issuer, leaf, staple.as_ref(), against) {
         faults.push(Reason::Revoked);
     }
-    faults.dedup();
     Verdict { paths, faults, staple, name_fits }
 }
 

@@ -29,6 +29,9 @@ pub(super) struct Found {
     pub(super) fault: Option<Reason>,
 }
 
+/// A certificate may not follow on a path.
+struct NoStep;
+
 /// One search for paths. Signatures are checked once, however often it goes over them.
 pub(super) struct Search<'a> {
     leaf: &'a Arc<Certificate>,
@@ -85,13 +88,13 @@ impl<'a> Search<'a> {
 
     fn run(&mut self) -> Vec<Found> {
         self.checks = 0;
+        let fault = fault_of(self.leaf);
+        let mut path = vec![Arc::clone(self.leaf)];
         if self.roots.contains(self.leaf) {
-            let fault = [self.fault_of(self.leaf), fault_of_usage(std::slice::from_ref(self.leaf))];
-            let fault = fault.into_iter().flatten().max();
-            return vec![Found { certificates: vec![Arc::clone(self.leaf)], fault }];
+            self.found.push(Found { certificates: path, fault });
+        } else {
+            self.extend(&mut path, fault);
         }
-        let fault = self.fault_of(self.leaf);
-        self.extend(&mut vec![Arc::clone(self.leaf)], fault);
         let lenient = self.lenient;
         std::mem::take(&mut self.found)
             .into_iter()
@@ -107,7 +110,7 @@ impl<'a> Search<'a> {
         let Some(child) = path.last().map(Arc::clone) else { return };
         let roots = ranked(&child, self.roots.named(child.issuer_raw()));
         for root in roots {
-            if let Some(fault) = self.consider(path, &child, &root, true, fault) {
+            if let Ok(fault) = self.consider(path, &child, &root, true, fault) {
                 path.push(root);
                 if self.found.len() < MAX_PATHS {
                     self.found.push(Found { certificates: path.clone(), fault });
@@ -119,7 +122,7 @@ impl<'a> Search<'a> {
         let others = ranked(&child, others);
         for other in others {
             if path.len() + 1 < MAX_DEPTH
-                && let Some(fault) = self.consider(path, &child, &other, false, fault)
+                && let Ok(fault) = self.consider(path, &child, &other, false, fault)
             {
                 path.push(other);
                 self.extend(path, fault);
@@ -128,7 +131,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether `parent` may follow on the path: nothing if it may not, else the worst fault up to it.
+    /// The worst fault on the path up to `parent`, if that may follow on it.
     fn consider(
         &mut self,
         path: &[Arc<Certificate>],
@@ -136,14 +139,14 @@ impl<'a> Search<'a> {
         parent: &Certificate,
         is_root: bool,
         fault: Option<Reason>,
-    ) -> Option<Option<Reason>> {
+    ) -> Result<Option<Reason>, NoStep> {
         if path.iter().any(|earlier| is_same_authority(earlier, parent)) {
-            return None;
+            return Err(NoStep);
         }
-        let signature = match self.signature(child, parent)? {
+        let signature = match self.signature(child, parent).ok_or(NoStep)? {
             Checked::Good if child.signature_algorithm.is_weak() => Some(Reason::WeakSignature),
             Checked::Good => None,
-            Checked::Bad => return None,
+            Checked::Bad => return Err(NoStep),
             // too old or too short to be checked: it counts as weak, so the path is never a good one
             Checked::Unsupported if child.signature_algorithm.is_weak() || parent.key.is_weak() => {
                 Some(Reason::WeakSignature)
@@ -161,16 +164,9 @@ impl<'a> Search<'a> {
         let critical = (!parent.unknown_critical.is_empty()).then_some(Reason::Other);
         let worst = signature.max(limits).max(dates).max(critical);
         if worst.is_some() && !self.lenient {
-            return None;
+            return Err(NoStep);
         }
-        Some(fault.max(worst).max(self.fault_of(parent)))
-    }
-
-    /// What is wrong with a certificate wherever it stands.
-    fn fault_of(&self, certificate: &Certificate) -> Option<Reason> {
-        let critical = !certificate.unknown_critical.is_empty();
-        let weak = certificate.key.is_weak().then_some(Reason::WeakSignature);
-        weak.max((critical && self.lenient).then_some(Reason::Other))
+        Ok(fault.max(worst).max(fault_of(parent)))
     }
 
     fn signature(&mut self, child: &Certificate, parent: &Certificate) -> Option<Checked> {
@@ -207,6 +203,12 @@ impl<'a> Search<'a> {
         }
         path
     }
+}
+
+/// What is wrong with a certificate wherever it stands.
+fn fault_of(certificate: &Certificate) -> Option<Reason> {
+    let weak = certificate.key.is_weak().then_some(Reason::WeakSignature);
+    weak.max((!certificate.unknown_critical.is_empty()).then_some(Reason::Other))
 }
 
 /// The candidates in Go's order: key identifiers that match, then those that are absent, then those that differ.

@@ -108,6 +108,12 @@ fn is_incomplete(
     if top.is_self_issued() {
         return false;
     }
+    // its issuer is here under that name, with another key
+    if against.roots.named(top.issuer_raw()).next().is_some()
+        || others.iter().any(|other| other.subject_raw() == top.issuer_raw())
+    {
+        return false;
+    }
     // another server sent the very certificate, and it leads to a root
     let known = against.known.and_then(|known| known.named(top.issuer_raw()));
     if let Some(known) = known

@@ -32,10 +32,12 @@ pub enum Versions {
 
 impl Versions {
     fn supported(self) -> &'static [&'static SupportedProtocolVersion] {
+        const ONLY_12: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
+        const ONLY_13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
         match self {
             Self::All => ALL_VERSIONS,
-            Self::Only12 => &[&rustls::version::TLS12],
-            Self::Only13 => &[&rustls::version::TLS13],
+            Self::Only12 => ONLY_12,
+            Self::Only13 => ONLY_13,
         }
     }
 }
@@ -47,8 +49,9 @@ pub struct Identity(Arc<CertifiedKey>);
 impl Identity {
     /// Reads both from PEM. Messages hold nothing of the key.
     pub fn from_pem(certificates: &[u8], key: &[u8]) -> Result<Self, ClientError> {
-        let chain: Vec<_> =
-            CertificateDer::pem_slice_iter(certificates).collect::<Result<_, _>>().map_err(ClientError::Certificate)?;
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(certificates)
+            .collect::<Result<_, _>>()
+            .map_err(ClientError::Certificate)?;
         if chain.is_empty() {
             return Err(ClientError::Certificate(pem::Error::NoItemsFound));
         }

@@ -124,8 +124,8 @@ fn session(
     ClientConnection::new(config, name.map_or(none, ServerName::DnsName))
 }
 
-/// The name to send: a name that is one, without the dot at its end.
-fn sni(name: &str) -> Option<DnsName<'static>> {
+/// The name to send: one that is a name and no address, without the dot at its end.
+pub(crate) fn sni(name: &str) -> Option<DnsName<'static>> {
     let name = name.strip_suffix('.').unwrap_or(name);
     let name = DnsName::try_from(name.to_ascii_lowercase()).ok()?;
     name.as_ref().parse::<std::net::IpAddr>().is_err().then_some(name)

@@ -9,7 +9,7 @@ use crate::failure::{Failure, Reason};
 use crate::phase::Phase;
 
 /// Alerts by which servers answer a client certificate that is missing or not to their liking.
-const ABOUT_US: [AlertDescription; 10] = [
+const ABOUT_US: [AlertDescription; 11] = [
     AlertDescription::HandshakeFailure,
     AlertDescription::BadCertificate,
     AlertDescription::UnsupportedCertificate,
@@ -20,6 +20,8 @@ const ABOUT_US: [AlertDescription; 10] = [
     AlertDescription::AccessDenied,
     AlertDescription::CertificateRequired,
     AlertDescription::NoCertificate,
+    // what vouches for ours has another key, or we do not hold that of ours
+    AlertDescription::DecryptError,
 ];
 
 /// Why the handshake failed, seen what was seen until then.

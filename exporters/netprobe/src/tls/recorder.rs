@@ -57,7 +57,10 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(algorithms: WebPkiSupportedAlgorithms, identity: Option<&Arc<CertifiedKey>>) -> Arc<Self> {
+    pub(super) fn new(
+        algorithms: WebPkiSupportedAlgorithms,
+        identity: Option<&Arc<CertifiedKey>>,
+    ) -> Arc<Self> {
         Arc::new(Self { algorithms, identity: identity.cloned(), seen: Mutex::default() })
     }
 
@@ -108,8 +111,10 @@ impl ServerCertVerifier for Recorder {
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let mut seen = self.lock();
-        seen.chain =
-            std::iter::once(end_entity).chain(intermediates).map(|certificate| certificate.to_vec()).collect();
+        seen.chain = std::iter::once(end_entity)
+            .chain(intermediates)
+            .map(|certificate| certificate.to_vec())
+            .collect();
         seen.staple = (!ocsp_response.is_empty()).then(|| ocsp_response.to_vec());
         Ok(ServerCertVerified::assertion())
     }
@@ -120,7 +125,8 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let checked = rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms);
+        let checked =
+            rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms);
         self.judge(Version::Tls12, signature, certificate, &checked)
     }
 
@@ -130,7 +136,8 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let checked = rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms);
+        let checked =
+            rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms);
         self.judge(Version::Tls13, signature, certificate, &checked)
     }
 

@@ -2,7 +2,7 @@
 //! it what had been agreed until then.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -95,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         let read = ready!(polled(self.session.read_tls(&mut Bridge { io: &mut self.io, cx })))?;
         if let Err(error) = self.session.process_new_packets() {
             // our alert goes out if it can; the error counts
-            let _: Poll<io::Result<()>> = self.poll_write_out(cx);
+            drop(self.poll_write_out(cx));
             return Poll::Ready(Err(invalid(error)));
         }
         Poll::Ready(Ok(read))
@@ -103,11 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {
             match this.session.reader().read(buf.initialize_unfilled()) {
@@ -180,6 +176,14 @@ impl<S: AsyncRead + Unpin> Read for Bridge<'_, '_, S> {
 impl<S: AsyncWrite + Unpin> Write for Bridge<'_, '_, S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match Pin::new(&mut *self.io).poll_write(self.cx, bytes) {
+            Poll::Ready(done) => done,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// TLS has several records to say at once: they go out in one packet.
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match Pin::new(&mut *self.io).poll_write_vectored(self.cx, slices) {
             Poll::Ready(done) => done,
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }

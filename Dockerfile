@@ -42,6 +42,11 @@ EXPOSE 9187
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/usr/local/bin/postgres-exporter", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/postgres-exporter"]
 
+FROM programs AS cert-exporter
+EXPOSE 9219
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/usr/local/bin/cert-exporter", "healthcheck"]
+ENTRYPOINT ["/usr/local/bin/cert-exporter"]
+
 FROM programs AS alertrouter
 EXPOSE 10093
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/usr/local/bin/alertrouter", "healthcheck"]

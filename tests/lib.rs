@@ -37,7 +37,7 @@ pub struct Suite {
 }
 
 /// All programs.
-pub const PROGRAMS: [Suite; 3] = [
+pub const PROGRAMS: [Suite; 4] = [
     Suite {
         name: "redis-exporter",
         port: 9121,
@@ -55,6 +55,15 @@ pub const PROGRAMS: [Suite; 3] = [
         config: None,
         arguments: &[],
         wrong_type: "collectors:\n  wrong: type\n",
+    },
+    Suite {
+        name: "cert-exporter",
+        port: 9219,
+        env_prefix: "CERT_EXPORTER",
+        probe_path: Some("/probe"),
+        config: None,
+        arguments: &[],
+        wrong_type: "modules:\n  wrong: type\n",
     },
     Suite {
         name: "alertrouter",

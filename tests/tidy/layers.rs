@@ -14,7 +14,10 @@ const ALLOWED: [(&str, &[&str]); 9] = [
     ("alertrouter/Cargo.toml", &["toolkit"]),
     ("tests/kit/Cargo.toml", &[]),
     ("tests/Cargo.toml", &["kit", "toolkit"]),
-    ("xtask/Cargo.toml", &["kit", "toolkit", "redis-exporter", "postgres-exporter", "cert-exporter", "alertrouter"]),
+    (
+        "xtask/Cargo.toml",
+        &["kit", "toolkit", "redis-exporter", "postgres-exporter", "cert-exporter", "alertrouter"],
+    ),
 ];
 
 /// A crate that only one file of a folder may name, so that it can be replaced there.

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use alertrouter::Alertrouter;
 use anyhow::{Context, Result, bail};
+use cert_exporter::Cert;
 use postgres_exporter::Postgres;
 use redis_exporter::Redis;
 use toolkit::cli::command;
@@ -38,6 +39,8 @@ const DOCUMENTS: &[Document] = &[
         parts: &[("flags", || flags::table(&command::<Postgres>()))],
     },
     Document { file: "exporters/postgres/METRICS.md", parts: &[("metrics", metrics::postgres)] },
+    Document { file: "exporters/cert/README.md", parts: &[("flags", || flags::table(&command::<Cert>()))] },
+    Document { file: "exporters/cert/METRICS.md", parts: &[("metrics", metrics::cert)] },
     Document {
         file: "alertrouter/README.md",
         parts: &[("flags", || flags::table(&command::<Alertrouter>()))],

@@ -12,6 +12,11 @@ pub(crate) fn redis() -> String {
     table("redis", redis_exporter::metrics().into_iter())
 }
 
+/// All metrics of cert-exporter's probes and targets, one row each.
+pub(crate) fn cert() -> String {
+    table(cert_exporter::NAMESPACE, cert_exporter::METRICS.iter().copied())
+}
+
 /// The metrics of Postgres' collectors, one row each.
 pub(crate) fn postgres() -> String {
     let mut rows = BTreeMap::new();

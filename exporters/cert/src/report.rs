@@ -6,7 +6,6 @@ use std::sync::Arc;
 use netprobe::phase::Timings;
 
 use crate::facts::Facts;
-use crate::renewal::Renewal;
 
 /// What a probe found.
 #[derive(Clone, Debug)]
@@ -21,8 +20,6 @@ pub struct Report {
     pub timings: Timings,
     /// The certificates and what is known of them.
     pub content: Content,
-    /// When certificates are due.
-    pub renewal: Renewal,
 }
 
 /// What went wrong.
@@ -64,8 +61,8 @@ pub struct Served {
     pub chain: Vec<Option<Arc<Facts>>>,
     /// Verified chains up to their roots, the one that lives longest first.
     pub verified: Vec<Vec<Arc<Facts>>>,
-    /// Why it is not trusted; `None` when it is.
-    pub verdict: Option<&'static str>,
+    /// Why it is not trusted, the most basic reason first; none when it is.
+    pub faults: Vec<&'static str>,
     /// The stapled OCSP response.
     pub staple: Option<Staple>,
     /// Whether the certificate demands a staple.
@@ -157,16 +154,14 @@ pub struct Place {
 }
 
 impl Report {
+    /// A probe that has found nothing yet.
+    pub fn of_prober(prober: &'static str) -> Self {
+        Self { prober, success: false, failure: None, timings: Timings::NONE, content: Content::Nothing }
+    }
+
     /// A probe that found nothing.
     pub fn failed(prober: &'static str, failure: Failed) -> Self {
-        Self {
-            prober,
-            success: false,
-            failure: Some(failure),
-            timings: Timings::NONE,
-            content: Content::Nothing,
-            renewal: Renewal::default(),
-        }
+        Self { failure: Some(failure), ..Self::of_prober(prober) }
     }
 }
 

@@ -51,7 +51,8 @@ impl Kubernetes {
             match state.answer(request) {
                 Ok(list) => Reply::json(200, &list).into(),
                 Err((code, reason)) => {
-                    let status = json!({"kind": "Status", "status": "Failure", "reason": reason, "code": code});
+                    let status =
+                        json!({"kind": "Status", "status": "Failure", "reason": reason, "code": code});
                     Reply::json(code, &status).into()
                 }
             }
@@ -128,10 +129,13 @@ impl State {
                 })
         };
         let found: Vec<&Secret> = self.secrets.iter().filter(wanted).collect();
-        let page: Vec<Value> = found.iter().skip(from).take(limit.min(MAX_PAGE)).map(|secret| item(secret)).collect();
+        let page: Vec<Value> =
+            found.iter().skip(from).take(limit.min(MAX_PAGE)).map(|secret| item(secret)).collect();
         let next = from + page.len();
         let next = if next < found.len() { format!("page/{next}=") } else { String::new() };
-        Ok(json!({"kind": "SecretList", "apiVersion": "v1", "metadata": {"resourceVersion": "1", "continue": next}, "items": page}))
+        Ok(
+            json!({"kind": "SecretList", "apiVersion": "v1", "metadata": {"resourceVersion": "1", "continue": next}, "items": page}),
+        )
     }
 
     fn continuation(&mut self, token: &str) -> Result<usize, Refusal> {

@@ -201,7 +201,8 @@ pub fn self_signed(recipe: &Recipe) -> Result<Identity> {
 pub fn self_signed_authority(recipe: &Recipe) -> Result<Identity> {
     let key = generate(recipe.key)?;
     let mut params = recipe.authority_params()?;
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     params.key_usages.push(KeyUsagePurpose::DigitalSignature);
     let certificate = params.self_signed(&key)?;
     Ok(Identity { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() })

@@ -109,7 +109,10 @@ impl TlsServer {
 }
 
 /// Sends each line, then waits for one of the client's that begins as it must.
-async fn say(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), lines: &[(&str, &str)]) -> std::io::Result<()> {
+async fn say(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    lines: &[(&str, &str)],
+) -> std::io::Result<()> {
     for (ours, theirs) in lines {
         stream.write_all(ours.as_bytes()).await?;
         let mut line = Vec::new();

@@ -64,11 +64,8 @@ impl Default for Config {
             modules: modules
                 .into_iter()
                 .map(|(name, module)| {
-                    let module = if name == "http" {
-                        Arc::new(Module::plain("https", Prober::Https))
-                    } else {
-                        module
-                    };
+                    let module =
+                        if name == "http" { Arc::new(Module::plain("https", Prober::Https)) } else { module };
                     (name, module)
                 })
                 .collect(),
@@ -86,7 +83,8 @@ impl Config {
     /// # Errors
     /// Every problem there is.
     pub fn parse(document: Option<&Document>) -> Result<Self, ConfigError> {
-        document.map_or_else(|| Ok(Self::default()), |document| document.decode(|mut fields| decode(&mut fields)))
+        document
+            .map_or_else(|| Ok(Self::default()), |document| document.decode(|mut fields| decode(&mut fields)))
     }
 }
 
@@ -95,7 +93,7 @@ fn decode(fields: &mut Fields<'_>) -> Config {
     let modules: Modules = fields
         .map("modules", |name, item| {
             let mut fields = item.fields()?;
-            Some((name.to_owned(), Arc::new(Module::decode(&mut fields)?)))
+            Some((name.to_owned(), Arc::new(Module::decode(&mut fields))))
         })
         .into_iter()
         .collect();
@@ -116,7 +114,8 @@ fn decode(fields: &mut Fields<'_>) -> Config {
     let mut seen = HashSet::new();
     for target in &targets {
         if !seen.insert(target.key()) {
-            let text = format!("the target `{}` is there twice (hint: give them different labels)", target.target);
+            let text =
+                format!("the target `{}` is there twice (hint: give them different labels)", target.target);
             fields.problem("targets", text);
         }
     }

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use netprobe::address::Family;
+use netprobe::proxy::Proxy;
 use netprobe::starttls::Protocol;
-use toolkit::config::{Fields, Secret, parse_duration};
+use toolkit::config::{Fields, Secret};
 use toolkit::scrape::{TargetName, TargetPattern, TargetRules};
 use tracing::warn;
-
-use crate::renewal::Renewal;
 
 /// How certificates are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +61,8 @@ pub struct Module {
     pub timeout: Option<Duration>,
     /// What TLS shall be like.
     pub tls: Tls,
-    /// The proxy of `https` and `http_file`; it may hold a password.
-    pub proxy: Option<Secret>,
+    /// The proxy of `https` and `http_file`.
+    pub proxy: Option<Proxy>,
     /// What is spoken before TLS.
     pub starttls: Option<Protocol>,
     /// Folders below which files may be read.
@@ -80,8 +79,6 @@ pub struct Module {
     pub domain: bool,
     /// The file that the served certificate should come from.
     pub certificate_file: Option<PathBuf>,
-    /// When a certificate is due.
-    pub renewal: Renewal,
     /// A password for PKCS#12 and Java key stores.
     pub store_password: Option<Secret>,
 }
@@ -126,13 +123,12 @@ impl Module {
             scan_versions: false,
             domain: false,
             certificate_file: None,
-            renewal: Renewal::default(),
             store_password: None,
         }
     }
 
     /// Reads one module.
-    pub(super) fn decode(fields: &mut Fields<'_>) -> Option<Self> {
+    pub(super) fn decode(fields: &mut Fields<'_>) -> Self {
         fields.require("prober");
         let names = PROBERS.map(|(name, prober)| (name, (name, prober)));
         let prober = fields.choice("prober", &names);
@@ -151,10 +147,13 @@ impl Module {
         }
         module.tls.identity_for = rules.unwrap_or_else(this_machine);
         for section in ["https", "http_file"] {
-            let proxy = fields.fields(section).and_then(|mut http| http.parsed("proxy_url", proxy_url));
+            let proxy =
+                fields.fields(section).and_then(|mut http| http.parsed("proxy_url", proxy_url)).flatten();
             let used = prober == Prober::HttpFile && section == "http_file"
                 || prober == Prober::Https && section == "https";
-            module.proxy = module.proxy.or(proxy.filter(|_| used));
+            if used {
+                module.proxy = proxy;
+            }
         }
         if let Some(mut tcp) = fields.fields("tcp") {
             module.starttls = starttls(&mut tcp);
@@ -172,7 +171,7 @@ impl Module {
         let families = [("any", Family::Any), ("ip4", Family::V4), ("ip6", Family::V6)];
         module.family = fields.choice("family", &families).unwrap_or(Family::Any);
         module.decode_more(fields);
-        Some(module)
+        module
     }
 
     /// What ssl_exporter does not have.
@@ -185,11 +184,6 @@ impl Module {
         self.scan_versions = fields.bool("scan_versions").unwrap_or(false);
         self.domain = fields.bool("domain_expiry").unwrap_or(false);
         self.certificate_file = fields.path("certificate_file");
-        if let Some(mut renewal) = fields.fields("renewal") {
-            let after = renewal.parsed("after", fraction).unwrap_or(Renewal::default().after);
-            let grace = renewal.parsed("grace", |text| parse_duration(text).map(|grace| grace.as_secs()));
-            self.renewal = Renewal { after, grace: grace.and_then(|seconds| i64::try_from(seconds).ok()) };
-        }
     }
 
     /// Whether our certificate may be shown to this host.
@@ -246,27 +240,14 @@ fn this_machine() -> TargetRules<()> {
 }
 
 fn starttls(fields: &mut Fields<'_>) -> Option<Protocol> {
-    fields.parsed("starttls", |text| {
-        let known = || Protocol::ALL.iter().map(|protocol| protocol.as_str()).collect::<Vec<_>>().join(", ");
-        if text.is_empty() {
-            return Ok(None);
-        }
-        text.parse::<Protocol>().map(Some).map_err(|_unknown| format!("expected one of {}", known()))
-    })?
+    // as with the peer, nothing is none
+    let given = fields.item("starttls").and_then(|item| item.string());
+    given.filter(|name| !name.is_empty())?;
+    fields.choice("starttls", &Protocol::ALL.map(|protocol| (protocol.as_str(), protocol)))
 }
 
-fn proxy_url(text: &str) -> Result<Secret, &'static str> {
-    let known = ["http://", "socks5://", "socks5h://"].iter().any(|scheme| text.starts_with(scheme));
-    if known {
-        Ok(Secret::from(text))
-    } else {
-        Err("expected the URL of a proxy: http://HOST:PORT or socks5://HOST:PORT")
-    }
-}
-
-fn fraction(text: &str) -> Result<f64, &'static str> {
-    let value = text.parse::<f64>().ok().filter(|value| *value > 0.0 && *value < 1.0);
-    value.ok_or("expected a number between 0 and 1, the part of the lifetime after which it is renewed")
+fn proxy_url(text: &str) -> Result<Option<Proxy>, &'static str> {
+    if text.is_empty() { Ok(None) } else { Proxy::parse(text).map(Some) }
 }
 
 fn usual_roots() -> Arc<[PathBuf]> {

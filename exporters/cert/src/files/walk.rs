@@ -73,6 +73,21 @@ pub fn find(pattern: &str, roots: &[PathBuf]) -> Result<Vec<FoundFile>, Refusal>
     Ok(walk.found.into_iter().collect())
 }
 
+/// The files that the configuration itself names: the folder in which it stands may be read too.
+///
+/// # Errors
+/// The pattern is none.
+pub fn find_own(pattern: &str, roots: &[PathBuf]) -> Result<Vec<FoundFile>, Refusal> {
+    let plain: Vec<&str> = pattern.split('/').take_while(|part| !glob::is_pattern(part)).collect();
+    let base = if plain.len() == pattern.split('/').count() {
+        Path::new(pattern).parent().map(Path::to_path_buf)
+    } else {
+        Some(PathBuf::from(format!("{}/", plain.join("/"))))
+    };
+    let base = base.map(|base| if base.as_os_str().is_empty() { PathBuf::from(".") } else { base });
+    find(pattern, &roots.iter().cloned().chain(base).collect::<Vec<_>>())
+}
+
 /// The folders that may be read, as they are written and as they are.
 struct Roots {
     written: Vec<PathBuf>,
@@ -240,7 +255,8 @@ mod tests {
         let base = folder.path();
         fs::create_dir_all(base.join("in/a/b/c")).unwrap();
         fs::create_dir_all(base.join("in/..2026_1")).unwrap();
-        for file in ["in/x.pem", "in/a/y.pem", "in/a/b/c/z.pem", "in/a/n.txt", "in/..2026_1/t.crt", "secret.pem"]
+        for file in
+            ["in/x.pem", "in/a/y.pem", "in/a/b/c/z.pem", "in/a/n.txt", "in/..2026_1/t.crt", "secret.pem"]
         {
             fs::write(base.join(file), file).unwrap();
         }
@@ -267,7 +283,8 @@ mod tests {
             ("in/*.pem", &["in/x.pem"]),
             ("in/**/*.pem", &["in/a/b/c/z.pem", "in/a/y.pem", "in/x.pem"]),
             ("in/**/c/*.pem", &["in/a/b/c/z.pem"]),
-            ("in/*/*/*/*.pem", &["in/a/b/c/z.pem"]),
+            // a link that is named is followed, as a shell does
+            ("in/*/*/*/*.pem", &["in/a/b/c/z.pem", "in/a/loop/a/y.pem"]),
             ("in/a/**", &["in/a/b/c/z.pem", "in/a/n.txt", "in/a/y.pem"]),
             ("in/a/{y.pem,n.*}", &["in/a/n.txt", "in/a/y.pem"]),
             ("in/t.crt", &["in/t.crt"]),
@@ -286,9 +303,16 @@ mod tests {
     #[test]
     fn what_is_outside_is_refused_whether_it_exists_or_not() {
         let folder = folder();
-        for pattern in
-            ["secret.pem", "absent.pem", "*.pem", "**/*.pem", "in/../secret.pem", "in/escape.pem", "/etc/passwd", ""]
-        {
+        for pattern in [
+            "secret.pem",
+            "absent.pem",
+            "*.pem",
+            "**/*.pem",
+            "in/../secret.pem",
+            "in/escape.pem",
+            "/etc/passwd",
+            "",
+        ] {
             assert_eq!(names(folder.path(), pattern), Err(Refusal::Outside), "{pattern}");
         }
         assert_eq!(find("/etc/passwd", &[]), Err(Refusal::Outside));

@@ -3,6 +3,6 @@
 mod table;
 mod write;
 
-pub use table::{METRICS, NAMESPACE};
 pub(crate) use table::exporter;
-pub use write::{Extra, write};
+pub use table::{METRICS, NAMESPACE};
+pub use write::{Extra, write, write_last_check};

@@ -59,7 +59,7 @@ metrics! {
     VERIFY_SUCCESS "verify_success" Gauge &[],
         "Whether the served certificates are trusted for the name, whatever insecure_skip_verify says.";
     VERIFY_ERROR "verify_error" Gauge &["reason"],
-        "Why they are not trusted: expired, not_yet_valid, hostname_mismatch, self_signed, unknown_authority, incomplete_chain, expired_intermediate, revoked, weak_signature, client_cert_required or other; 1 for the reason that stands.";
+        "Why they are not trusted: expired, not_yet_valid, hostname_mismatch, self_signed, unknown_authority, incomplete_chain, expired_intermediate, revoked, weak_signature, client_cert_required or other; 1 for each that stands.";
     FAILURE "probe_failure" Gauge &["phase", "reason"],
         "Where and why the probe failed, each from a closed list; 1 for what stands.";
     DURATION "probe_phase_duration_seconds" Gauge &["phase"], "How long each phase of the connection took.";
@@ -71,7 +71,7 @@ metrics! {
     UNREADABLE "served_cert_unreadable" Gauge &["position"],
         "1 for a served certificate that cannot be read.";
     WEAKNESS "cert_weakness" Gauge &["position", "kind"],
-        "1 for what is weak in a served certificate: short_key, weak_signature, or no_names in a leaf.";
+        "1 for what is weak in a served certificate: weak_key or weak_signature.";
     EFFECTIVE "verified_not_after" Gauge &[],
         "Until when the leaf is trusted, in Unix time: the end of the verified chain that lives longest.";
     LIFETIME "leaf_lifetime_seconds" Gauge &[], "How long the leaf is good for, from its first second to its last.";
@@ -81,8 +81,8 @@ metrics! {
         "When the leaf is due to be renewed, in Unix time: two thirds of its lifetime, unless the module says else.";
     RENEWAL_OVERDUE "renewal_overdue" Gauge &[],
         "Whether the leaf should have been renewed: it is due for longer than a twelfth of its lifetime, or three days.";
-    POLICY_READY "lifetime_policy_ready" Gauge &["days", "from"],
-        "Whether the leaf lives no longer than public certificates may from that day on (CA/B ballot SC-081).";
+    POLICY_READY "lifetime_policy_ready" Gauge &["policy"],
+        "Whether the leaf lives no longer than public certificates may: sc081_200d (from 2026-03-15), sc081_100d (2027-03-15), sc081_47d (2029-03-15).";
     DIFFERS "served_differs_from_file" Gauge &[],
         "Whether the server shows another leaf than the file it should come from: renewed, but not loaded.";
     FILE_UNKNOWN "served_file_error" Gauge &["reason"], "1 when that file cannot be compared, and why.";

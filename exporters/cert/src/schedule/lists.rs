@@ -80,7 +80,12 @@ impl Lists {
 
 /// Hands the targets of the configuration and of all lists to the schedule, now and whenever a list changes. `tell` gets
 /// the number of files that cannot be read.
-pub async fn watch(schedule: Arc<Schedule>, own: Vec<Scheduled>, lists: Vec<FileSd>, tell: impl Fn(u64) + Send) {
+pub async fn watch(
+    schedule: Arc<Schedule>,
+    own: Vec<Scheduled>,
+    lists: Vec<FileSd>,
+    tell: impl Fn(u64) + Send,
+) {
     let pause = lists.iter().map(|list| list.refresh).min().unwrap_or(Duration::MAX);
     let mut known = Lists::default();
     let mut first = true;
@@ -108,7 +113,8 @@ fn files(pattern: &Path) -> Vec<PathBuf> {
     if !glob::is_pattern(name) {
         return vec![pattern.to_owned()];
     }
-    let folder = pattern.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        pattern.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let mut found: Vec<PathBuf> = entries
         .filter(|entry| entry.file_name().to_str().is_some_and(|found| glob::matches(name, found)))

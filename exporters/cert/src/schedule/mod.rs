@@ -42,6 +42,7 @@ pub struct Schedule {
     plan: Mutex<Plan>,
     changed: Notify,
     places: Arc<Semaphore>,
+    most: Mutex<usize>,
     counts: Counts,
     /// The task that starts the checks.
     task: Mutex<Option<AbortHandle>>,
@@ -108,12 +109,14 @@ pub struct Numbers {
 impl Schedule {
     /// Nothing is checked yet; at most `most` checks run at the same time.
     pub fn new(clock: Clock, most: usize, check: Box<Check>) -> Arc<Self> {
+        let most = most.clamp(1, Semaphore::MAX_PERMITS);
         let schedule = Arc::new(Self {
+            most: Mutex::new(most),
             check,
             clock,
             plan: Mutex::default(),
             changed: Notify::new(),
-            places: Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))),
+            places: Arc::new(Semaphore::new(most)),
             counts: Counts::default(),
             task: Mutex::default(),
         });
@@ -131,6 +134,19 @@ impl Schedule {
     pub fn stop(&self) {
         if let Some(task) = lock(&self.task).take() {
             task.abort();
+        }
+    }
+
+    /// Lets so many checks run at the same time from now on; those that run already end by themselves.
+    pub fn resize(&self, most: usize) {
+        let most = most.clamp(1, Semaphore::MAX_PERMITS);
+        let mut known = lock(&self.most);
+        if most > *known {
+            self.places.add_permits(most - *known);
+            *known = most;
+        } else {
+            // places that are taken now cannot be given up
+            *known -= self.places.forget_permits(*known - most);
         }
     }
 
@@ -215,7 +231,9 @@ impl Schedule {
             let last = lock(&slot.kept).last.clone();
             match last {
                 None => numbers.pending += 1,
-                Some(shown) if shown.at.elapsed() > slot.target.interval * SHOWN_INTERVALS => numbers.stale += 1,
+                Some(shown) if shown.at.elapsed() > slot.target.interval * SHOWN_INTERVALS => {
+                    numbers.stale += 1;
+                }
                 Some(shown) => {
                     numbers.fresh += 1;
                     show(&slot.target, &shown);

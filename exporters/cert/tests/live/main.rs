@@ -1,0 +1,15 @@
+//! The exporter against real servers that serve every kind of certificate, and files of every kind.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
+
+mod check;
+mod crl;
+mod files;
+mod kubernetes;
+mod oldest;
+mod page;
+mod peer;
+mod rdap;
+mod requests;
+mod scheduled;
+mod support;
+mod verdicts;

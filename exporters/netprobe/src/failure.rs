@@ -129,7 +129,7 @@ pub struct Failure {
     pub alert: Option<u8>,
     /// The address that was tried last, when it came to that.
     pub peer: Option<SocketAddr>,
-    /// What the phases took; [`crate::dial`] fills it in.
+    /// What the phases took; [`crate::dial()`] fills it in.
     pub timings: Timings,
 }
 

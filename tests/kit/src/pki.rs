@@ -217,20 +217,15 @@ fn generate(key: Key) -> Result<KeyPair> {
     Ok(KeyPair::generate_for(algorithm)?)
 }
 
-/// One element of DER.
+/// One element of DER, with a length of up to two bytes.
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len();
-    let bytes = length.to_be_bytes();
-    let significant: Vec<u8> = bytes.iter().copied().skip_while(|byte| *byte == 0).collect();
-    let mut out = vec![tag];
-    if let (Ok(short), true) = (u8::try_from(length), length < 0x80) {
-        out.push(short);
-    } else {
-        out.push(0x80 | u8::try_from(significant.len()).unwrap_or(0x7f));
-        out.extend(significant);
-    }
-    out.extend_from_slice(content);
-    out
+    let [.., high, low] = content.len().to_be_bytes();
+    let length = match (high, low) {
+        (0, 0..0x80) => vec![low],
+        (0, _) => vec![0x81, low],
+        _ => vec![0x82, high, low],
+    };
+    [&[tag], length.as_slice(), content].concat()
 }
 
 /// The DER of the first certificate in a text.

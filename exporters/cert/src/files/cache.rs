@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use netprobe::read::{self, MAX_FILE};
 use tokio::time::Instant;
+use toolkit::config::Secret;
 
 use super::walk::{FoundFile, Stamp};
 use crate::config::Module;
@@ -43,6 +44,8 @@ struct Kept {
 #[derive(Debug)]
 struct Known {
     stamp: Stamp,
+    /// The password by which it was read: another module may have another.
+    password: Option<Secret>,
     content: Arc<FileContent>,
     used: Instant,
 }
@@ -85,15 +88,17 @@ impl FileCache {
     ) -> Arc<FileContent> {
         if let Some(known) = self.lock().files.get_mut(path)
             && known.stamp == stamp
+            && known.password == module.store_password
         {
             known.used = now;
             return Arc::clone(&known.content);
         }
-        let password = module.store_password.as_ref().map(toolkit::config::Secret::expose);
+        let password = module.store_password.as_ref().map(Secret::expose);
         let (stamp, content) = read_file(path, password, pool);
         let content = Arc::new(content);
         if let Some(stamp) = stamp {
-            let known = Known { stamp, content: Arc::clone(&content), used: now };
+            let password = module.store_password.clone();
+            let known = Known { stamp, password, content: Arc::clone(&content), used: now };
             self.lock().files.insert(path.to_owned(), known);
         }
         content

@@ -104,6 +104,11 @@ impl Judge {
         judged
     }
 
+    /// Forgets all judgements, and with them the roots of another configuration.
+    pub(super) fn clear(&self) {
+        self.kept().clear();
+    }
+
     fn keep(&self, key: [u8; 32], case: &Case<'_>, judged: &Arc<Judged>) {
         let served = judged.served.chain.iter().flatten();
         let dates = served.chain(judged.served.verified.iter().flatten()).flat_map(|facts| {

@@ -77,6 +77,7 @@ impl Engine {
         self.files.clear();
         self.lists.clear();
         self.trust.clear();
+        self.judge.clear();
         self.domains.set_base(rdap_url);
     }
 

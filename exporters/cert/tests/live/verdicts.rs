@@ -215,6 +215,26 @@ async fn a_missing_intermediate_is_told_from_an_unknown_authority_once_it_was_se
 }
 
 #[tokio::test]
+async fn a_broken_or_repeated_certificate_costs_itself() {
+    let chain = Chain::new();
+    let identity = chain.middle.leaf(&leaf()).unwrap();
+    let own = identity.certificate_pem.as_str();
+    let broken = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n";
+    let serve = Serve::chain(&[own, broken, &chain.middle.pem, own], &identity.key_pem);
+    let server = serve.start().await.unwrap();
+    let folder = Folder::new().unwrap();
+    let roots = write(&folder, "roots.pem", &chain.root.pem);
+    let config = format!("modules:\n  tcp: {{prober: tcp, tls_config: {{ca_file: {roots}}}}}\n");
+    let page = start(&folder, &config).await.probe("tcp", &server.target()).await;
+    shows(&page, &["ssl_probe_success 1", "ssl_served_cert_unreadable{position=\"1\"} 1"]);
+    assert_eq!(
+        (count(&page, "ssl_cert_not_after{"), count(&page, "ssl_served_cert_info{")),
+        (2, 3),
+        "{page}"
+    );
+}
+
+#[tokio::test]
 async fn details_of_special_certificates() {
     let chain = Chain::new();
     let folder = Folder::new().unwrap();

@@ -6,13 +6,11 @@
 //! - scrapes of the same thing that overlap share one collection;
 //! - a target that matches no rule gets no credentials.
 
-mod cached;
 mod deadline;
 mod fanout;
 mod flights;
 mod targets;
 
-pub use cached::Cached;
 pub use deadline::{DEFAULT_TIMEOUT, DEFAULT_TIMEOUT_OFFSET, deadline};
 pub use fanout::{
     COLLECTOR_METRICS, CollectError, Collecting, Collector, Failures, Scrape, collect_all, none_collected,

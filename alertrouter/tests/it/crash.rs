@@ -3,33 +3,22 @@
 //! `WATCHFIRE_KILLS=200 cargo test -p alertrouter --test it crash` makes the loop longer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kit::http::Client;
-use kit::process::{Folder, Launch, Server, free_port};
+use kit::process::{Folder, free_port};
 use kit::web::{Reply, Web};
 
-use crate::router::{SOON, firing, payload};
+use crate::router::{firing, payload, spawn};
 
 /// Kills unless the environment says otherwise.
 const KILLS: usize = 10;
 
 /// Receivers. Webhooks: they name every alert, and no storm makes one message of many.
 const RECEIVERS: usize = 20;
-
-async fn spawn(folder: &Folder, config: &Path, port: u16) -> Server {
-    Launch::at(Path::new(env!("CARGO_BIN_EXE_alertrouter")), "alertrouter", folder)
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .arg(format!("--config.file={}", config.display()))
-        .arg(format!("--storage.path={}", folder.path().join("data").display()))
-        .start(SOON, || kit::process::accepts(port))
-        .await
-        .unwrap()
-}
 
 /// Sends a new alert in a new group again and again; remembers which were answered with 200.
 async fn send(port: u16, sender: usize, taken: Arc<Mutex<BTreeSet<String>>>, stop: Arc<AtomicBool>) {
@@ -90,7 +79,7 @@ async fn nothing_is_lost() {
         (0..4).map(|sender| tokio::spawn(send(port, sender, taken.clone(), stop.clone()))).collect();
     let mut killed = Vec::new();
     for kill in 0..kills {
-        let server = spawn(&folder, &file, port).await;
+        let server = spawn(&folder, &file, port, "info").await;
         // a time that differs from round to round, over the whole cycle of accept, lease, send and finish
         tokio::time::sleep(Duration::from_millis(50 + (kill as u64 * 137) % 400)).await;
         server.kill9();
@@ -100,7 +89,7 @@ async fn nothing_is_lost() {
     for sender in senders {
         sender.await.unwrap();
     }
-    let server = spawn(&folder, &file, port).await;
+    let server = spawn(&folder, &file, port, "info").await;
     let metrics = format!("http://127.0.0.1:{port}/metrics");
     kit::eventually(Duration::from_mins(2), "an empty outbox", async || {
         let page = kit::http::http_get(&metrics, &[]).await?.text();

@@ -1,12 +1,10 @@
 //! What was answered 200 is delivered, whatever happens to the process.
 
-use std::path::Path;
-
 use kit::http::Client;
-use kit::process::{Folder, Launch, Server, free_port};
+use kit::process::{Folder, free_port};
 use kit::slack::{BOT_TOKEN, Fault, Slack, Times};
 
-use crate::router::{Router, SOON, firing, payload, resolved};
+use crate::router::{Router, SOON, firing, payload, resolved, spawn};
 
 fn config(slack: &Slack) -> String {
     format!(
@@ -18,18 +16,6 @@ receivers:
 ",
         slack.api_url()
     )
-}
-
-/// The real binary, so that it can be killed.
-async fn spawn(folder: &Folder, config: &Path, port: u16) -> Server {
-    Launch::at(Path::new(env!("CARGO_BIN_EXE_alertrouter")), "alertrouter", folder)
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .arg(format!("--config.file={}", config.display()))
-        .arg("--log.level=debug")
-        .arg(format!("--storage.path={}", folder.path().join("data").display()))
-        .start(SOON, || kit::process::accepts(port))
-        .await
-        .unwrap()
 }
 
 async fn post(port: u16, body: &str) -> u16 {
@@ -45,14 +31,14 @@ async fn kill_9_between_the_answer_and_the_delivery() {
     let file = folder.write("alertrouter.yml", config(&slack)).unwrap();
     let port = free_port().unwrap();
     for round in 0..5 {
-        let server = spawn(&folder, &file, port).await;
+        let server = spawn(&folder, &file, port, "debug").await;
         let name = format!("Alert{round}");
         let alert = firing(&format!("host-{round}:6379"));
         assert_eq!(post(port, &payload(&[("alertname", &name)], &[alert])).await, 200);
         server.kill9();
     }
     slack.up().await.unwrap();
-    let server = spawn(&folder, &file, port).await;
+    let server = spawn(&folder, &file, port, "debug").await;
     for round in 0..5 {
         let words = format!("Redis host-{round}:6379 is down");
         slack.wait_for(SOON, |workspace| workspace.find("#alerts", &words).cloned()).await.unwrap();
@@ -86,11 +72,11 @@ async fn a_delivery_in_doubt_is_repeated() {
     let folder = Folder::new().unwrap();
     let file = folder.write("alertrouter.yml", config(&slack)).unwrap();
     let port = free_port().unwrap();
-    let server = spawn(&folder, &file, port).await;
+    let server = spawn(&folder, &file, port, "debug").await;
     assert_eq!(post(port, &payload(&[("alertname", "RedisDown")], &[firing("a:6379")])).await, 200);
     slack.wait_for(SOON, |workspace| workspace.find("#alerts", "[FIRING:1]").cloned()).await.unwrap();
     server.kill9();
-    let server = spawn(&folder, &file, port).await;
+    let server = spawn(&folder, &file, port, "debug").await;
     slack.wait_for(SOON, |w| (w.messages("#alerts").len() == 2).then_some(())).await.unwrap();
     assert_eq!(post(port, &payload(&[("alertname", "RedisDown")], &[resolved("a:6379")])).await, 200);
     let last =
@@ -118,7 +104,7 @@ receivers:
     folder.write("hook.txt", "canary-no-url").unwrap();
     let file = folder.write("alertrouter.yml", CONFIG).unwrap();
     let port = free_port().unwrap();
-    let server = spawn(&folder, &file, port).await;
+    let server = spawn(&folder, &file, port, "debug").await;
     assert_eq!(post(port, &payload(&[], &[firing("a:6379")])).await, 200);
     let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
     let page = async |path: &str| kit::http::http_get(&url(path), &[]).await.unwrap().text();

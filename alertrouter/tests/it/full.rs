@@ -5,10 +5,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use kit::http::{Client, http_get};
-use kit::process::{Folder, Launch, Server, free_port};
+use kit::process::{Folder, free_port};
 use kit::web::{Reply, Web};
 
-use crate::router::{SOON, alert, payload};
+use crate::router::{alert, payload, spawn};
 
 /// A file system of a few MiB where root can have one; ours to unmount.
 struct SmallDisk<'a>(&'a Path);
@@ -28,16 +28,6 @@ impl Drop for SmallDisk<'_> {
     }
 }
 
-async fn spawn(folder: &Folder, config: &Path, port: u16) -> Server {
-    Launch::at(Path::new(env!("CARGO_BIN_EXE_alertrouter")), "alertrouter", folder)
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .arg(format!("--config.file={}", config.display()))
-        .arg(format!("--storage.path={}", folder.path().join("data").display()))
-        .start(SOON, || kit::process::accepts(port))
-        .await
-        .unwrap()
-}
-
 /// Another program fills the disk; without root our own quota is what is full.
 #[tokio::test]
 async fn a_full_disk_delays_and_loses_nothing() {
@@ -54,7 +44,7 @@ receivers: [{{ name: team, webhook_configs: [{{ url: '{}' }}] }}]\n",
     );
     let file = folder.write("alertrouter.yml", config).unwrap();
     let port = free_port().unwrap();
-    let server = spawn(&folder, &file, port).await;
+    let server = spawn(&folder, &file, port, "info").await;
     let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
     let long = serde_json::json!({ "annotations": { "summary": "x".repeat(60_000) } });
     let post = async |n: usize| {

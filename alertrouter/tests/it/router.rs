@@ -1,17 +1,30 @@
 //! A router in this process, and payloads as Alertmanager sends them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use alertrouter::Alertrouter;
 use alertrouter::labels::Labels;
 use kit::http::{Client, Response};
-use kit::process::Folder;
+use kit::process::{Folder, Launch, Server};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use toolkit::app::{App, Running};
 
 /// How long a test waits for what must happen: much longer than it ever takes.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// The program itself, so that it can be killed: its store is in `folder`.
+pub(crate) async fn spawn(folder: &Folder, config: &Path, port: u16, log_level: &str) -> Server {
+    Launch::at(Path::new(env!("CARGO_BIN_EXE_alertrouter")), "alertrouter", folder)
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!("--log.level={log_level}"))
+        .arg(format!("--storage.path={}", folder.path().join("data").display()))
+        .start(SOON, || kit::process::accepts(port))
+        .await
+        .unwrap()
+}
 
 /// A router with its own folder.
 pub(crate) struct Router {

@@ -20,7 +20,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use toolkit::config::{ConfigError, Document, Fields};
+use toolkit::config::{ConfigError, Document, Fields, Problems};
 use tracing::warn;
 
 use crate::auth_modules::{self, AuthModules};
@@ -89,7 +89,7 @@ impl Config {
         document: Option<&Document>,
         lookup: Lookup<'_>,
     ) -> Result<Self, ConfigError> {
-        let mut problems = Problems(None);
+        let mut problems = Problems::default();
         let file = document.map(|document| document.decode(|mut fields| decode_file(&mut fields)));
         let file = file.and_then(|file| problems.keep(file)).unwrap_or_default();
         let fixed = &flags.fixed;
@@ -125,7 +125,7 @@ impl Config {
         if !constant_labels.is_empty() {
             warn!("--constantLabels is deprecated (hint: set labels in Prometheus' scrape_configs)");
         }
-        problems.end(Self {
+        problems.or(Self {
             mains,
             collectors: chosen,
             databases: DatabaseRules {
@@ -247,28 +247,6 @@ fn labels(list: &str) -> Result<Vec<(String, String)>, ConfigError> {
             Ok((name.trim().to_owned(), value.trim().to_owned()))
         })
         .collect()
-}
-
-/// Collects problems so that all of them are told at once.
-struct Problems(Option<ConfigError>);
-
-impl Problems {
-    fn keep<T>(&mut self, result: Result<T, ConfigError>) -> Option<T> {
-        match result {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.0 = Some(match self.0.take() {
-                    Some(before) => before.merge(error),
-                    None => error,
-                });
-                None
-            }
-        }
-    }
-
-    fn end<T>(self, value: T) -> Result<T, ConfigError> {
-        self.0.map_or(Ok(value), Err)
-    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use toolkit::config::{ConfigError, Document, Fields, SecretSource};
+use toolkit::config::{ConfigError, Document, Fields, Problems, SecretSource};
 use toolkit::scrape::{TargetPattern, TargetRules};
 
 use crate::access::{Credentials, PasswordSource, parse_entries};
@@ -81,7 +81,7 @@ pub struct SocketForbidden;
 impl Config {
     /// Parses flags and file; tells every problem at once.
     pub fn parse(flags: &Flags, document: Option<&Document>) -> Result<Self, ConfigError> {
-        let mut problems = Problems(None);
+        let mut problems = Problems::default();
         let addr = flags.addr.trim();
         let main = match addr {
             "" => None,
@@ -157,7 +157,7 @@ impl Config {
             set_client_name: flags.set_client_name,
             commands,
         };
-        problems.0.map_or(Ok(config), Err)
+        problems.or(config)
     }
 
     /// The parts of the page for which anything is asked.
@@ -286,24 +286,6 @@ type Rules = Vec<(TargetPattern, Arc<Access>)>;
 /// The rules and the commands of the file.
 fn decode(mut fields: Fields<'_>) -> (Rules, Vec<Arc<CustomCommand>>) {
     (rules::decode(&mut fields), custom::decode::decode(&mut fields))
-}
-
-/// The first error and all that follow, as one.
-struct Problems(Option<ConfigError>);
-
-impl Problems {
-    fn keep<T>(&mut self, result: Result<T, ConfigError>) -> Option<T> {
-        match result {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.0 = Some(match self.0.take() {
-                    Some(earlier) => earlier.merge(error),
-                    None => error,
-                });
-                None
-            }
-        }
-    }
 }
 
 /// What is asked: what the parts of the page read, less what the flags switch off.

@@ -8,9 +8,10 @@
 //! | [`config`] | YAML with positions, every error at once, durations, secrets |
 //! | [`expo`] | the metrics page: descriptors, arena, writers, content negotiation |
 //! | [`log`] | logfmt and JSON lines |
+//! | [`regexp`] | Go's regular expressions |
 //! | [`scrape`] | collectors side by side under one deadline, sharing, targets |
 //! | [`selfmon`] | the process's own metrics |
-//! | [`tls`] | connections that we open |
+//! | [`tls`], [`trouble`] | connections that we open, and what the system says of them |
 //! | [`web`] | listener, web config file, access, landing page |
 //!
 //! The way a scrape goes: listener → access and limits → negotiate → target → shared flight → collectors →
@@ -27,4 +28,5 @@ pub mod regexp;
 pub mod scrape;
 pub mod selfmon;
 pub mod tls;
+pub mod trouble;
 pub mod web;

@@ -12,6 +12,7 @@
 //! | an HTTP server whose answers a test writes (pages to scrape, webhooks to receive) | [`web`] |
 //! | servers that hurt: accept and never answer | [`blackhole`] |
 //! | a small HTTP client, certificates | [`http`], [`tls`] |
+//! | what is on a metrics page, for comparing it with a peer's | [`page`] |
 //! | authorities with intermediates and every fault, servers that serve what they make | [`pki`], [`tls_server`] |
 //! | the page on which a person sees Slack messages and mails arrive | [`inbox`] |
 //!
@@ -27,6 +28,7 @@ pub mod http;
 pub mod inbox;
 pub mod kubernetes;
 mod listener;
+pub mod page;
 pub mod pgbouncer;
 pub mod pki;
 pub mod postfix;

@@ -3,6 +3,7 @@
 use std::io;
 
 use toolkit::config::SecretError;
+use toolkit::trouble::{Trouble, is_hangup};
 
 /// The words that logs and metrics use. A closed set: no text from outside gets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -161,14 +162,7 @@ impl ConnError {
 
     /// The failure of a read or write: an orderly or abrupt end by the server is [`ConnError::Closed`].
     pub(super) fn from_io(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::NotConnected => Self::Closed,
-            _ => Self::Io(error),
-        }
+        if is_hangup(&error) { Self::Closed } else { Self::Io(error) }
     }
 
     /// The error and its causes on one line.
@@ -178,14 +172,12 @@ impl ConnError {
 }
 
 fn reason_of_io(error: &io::Error) -> Reason {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Reason::Refused,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => {
-            Reason::Unreachable
-        }
-        io::ErrorKind::TimedOut => Reason::Timeout,
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Reason::Closed,
-        _ => Reason::Io,
+    match Trouble::of(error) {
+        Trouble::Refused => Reason::Refused,
+        Trouble::Unreachable => Reason::Unreachable,
+        Trouble::Timeout => Reason::Timeout,
+        Trouble::Closed => Reason::Closed,
+        Trouble::Other => Reason::Io,
     }
 }
 

@@ -1,6 +1,6 @@
 //! A page in the text format, as a test looks at it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A page in the text format.
 pub(crate) struct Page(pub(crate) String);
@@ -35,16 +35,7 @@ impl Page {
 
     /// Every metric as `name type label,label`, the labels in order.
     pub(crate) fn shapes(&self) -> BTreeSet<String> {
-        let mut types: BTreeMap<&str, &str> = BTreeMap::new();
-        let mut shapes = BTreeSet::new();
-        for line in self.0.lines() {
-            if let Some(rest) = line.strip_prefix("# TYPE ") {
-                types.extend(rest.split_once(' '));
-            } else if !line.starts_with('#') {
-                shapes.insert(shape(line, &types));
-            }
-        }
-        shapes
+        kit::page::shapes(&self.0).unwrap()
     }
 }
 
@@ -59,27 +50,4 @@ pub(crate) fn series(line: &str) -> (String, f64) {
     labels.retain(|label| !label.ends_with("=\"\"") && !label.is_empty());
     labels.sort_unstable();
     (format!("{name}{{{}}}", labels.join(",")), value.parse().unwrap())
-}
-
-fn shape(line: &str, types: &BTreeMap<&str, &str>) -> String {
-    let (series, _) = line.rsplit_once(' ').unwrap();
-    let (name, labels) = series.split_once('{').unwrap_or((series, ""));
-    let stem = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part));
-    let family =
-        stem.filter(|stem| matches!(types.get(stem), Some(&("histogram" | "summary")))).unwrap_or(name);
-    let kind = types.get(family).copied().unwrap_or("untyped");
-    let own = match kind {
-        "histogram" => "le",
-        "summary" => "quantile",
-        _ => "",
-    };
-    // a label name follows `{` or `",`, both of which values cannot hold unescaped
-    let mut labels: Vec<&str> = labels
-        .split("\",")
-        .filter_map(|label| label.split_once("=\""))
-        .map(|(name, _)| name)
-        .filter(|name| *name != own)
-        .collect();
-    labels.sort_unstable();
-    format!("{family} {kind} {}", labels.join(",")).trim_end().to_owned()
 }

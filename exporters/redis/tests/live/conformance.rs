@@ -106,7 +106,7 @@ async fn whole_page(stage: &Stage, more: &[String], recorded: &BTreeSet<String>)
 }
 
 fn missing(stage: &Stage, page: &Page, recorded: &BTreeSet<String>) -> Vec<String> {
-    let shown: BTreeSet<String> = page.shapes().into_iter().collect();
+    let shown = page.shapes();
     let missing = recorded.difference(&shown);
     missing.filter(|shape| !is_listed(NOT_SHOWN, stage, shape)).cloned().collect()
 }

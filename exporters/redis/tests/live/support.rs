@@ -1,6 +1,6 @@
 //! The exporter in this process, its pages, and a Redis that says what a test tells it to.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -56,43 +56,9 @@ impl Page {
     }
 
     /// Every metric as `name type label,label`.
-    pub(crate) fn shapes(&self) -> Vec<String> {
-        let mut types: BTreeMap<&str, &str> = BTreeMap::new();
-        let mut shapes = Vec::new();
-        for line in self.0.lines() {
-            if let Some(rest) = line.strip_prefix("# TYPE ") {
-                types.extend(rest.split_once(' '));
-            } else if !line.starts_with('#') {
-                shapes.push(shape(line, &types));
-            }
-        }
-        shapes.sort();
-        shapes.dedup();
-        shapes
+    pub(crate) fn shapes(&self) -> BTreeSet<String> {
+        kit::page::shapes(&self.0).unwrap()
     }
-}
-
-fn shape(line: &str, types: &BTreeMap<&str, &str>) -> String {
-    let (series, _) = line.rsplit_once(' ').unwrap();
-    let (name, labels) = series.split_once('{').unwrap_or((series, ""));
-    let stem = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part));
-    let family =
-        stem.filter(|stem| matches!(types.get(stem), Some(&("histogram" | "summary")))).unwrap_or(name);
-    let kind = types[family];
-    let own = match kind {
-        "histogram" => "le",
-        "summary" => "quantile",
-        _ => "",
-    };
-    // a label name follows `{` or `",`, both of which values cannot hold unescaped
-    let mut labels: Vec<&str> = labels
-        .split("\",")
-        .filter_map(|label| label.split_once("=\""))
-        .map(|(name, _)| name)
-        .filter(|name| *name != own)
-        .collect();
-    labels.sort_unstable();
-    format!("{family} {kind} {}", labels.join(",")).trim_end().to_owned()
 }
 
 /// What a scripted Redis does with a command.

@@ -197,3 +197,30 @@ const QUOTED_CHARS: usize = 64;
 
 /// Problems that are printed: a file of another program has thousands, and the first ones say enough.
 pub(super) const SHOWN_PROBLEMS: usize = 100;
+/// Collects the errors of several steps, so that all of them are told at once.
+#[derive(Debug, Default)]
+pub struct Problems(Option<ConfigError>);
+
+impl Problems {
+    /// The value of a step, or none and its error kept.
+    pub fn keep<T>(&mut self, step: Result<T, ConfigError>) -> Option<T> {
+        match step {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.0 = Some(match self.0.take() {
+                    Some(earlier) => earlier.merge(error),
+                    None => error,
+                });
+                None
+            }
+        }
+    }
+
+    /// The value, if no step failed.
+    ///
+    /// # Errors
+    /// All errors as one, in the order of the steps.
+    pub fn or<T>(self, value: T) -> Result<T, ConfigError> {
+        self.0.map_or(Ok(value), Err)
+    }
+}

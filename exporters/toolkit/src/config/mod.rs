@@ -30,7 +30,7 @@ mod yaml;
 
 pub use document::Document;
 pub use duration::parse_duration;
-pub use error::{ConfigError, Place, Position, Problem, Reason};
+pub use error::{ConfigError, Place, Position, Problem, Problems, Reason};
 pub use fields::Fields;
 pub use item::{Item, Kind};
 pub use percent::percent_decode;

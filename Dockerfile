@@ -47,6 +47,16 @@ EXPOSE 9219
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/usr/local/bin/cert-exporter", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/cert-exporter"]
 
+FROM programs AS synthetic-exporter
+EXPOSE 9115
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/usr/local/bin/synthetic-exporter", "healthcheck"]
+ENTRYPOINT ["/usr/local/bin/synthetic-exporter"]
+
+FROM programs AS cost-exporter
+EXPOSE 10099
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/usr/local/bin/cost-exporter", "healthcheck"]
+ENTRYPOINT ["/usr/local/bin/cost-exporter"]
+
 FROM programs AS alertrouter
 EXPOSE 10093
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/usr/local/bin/alertrouter", "healthcheck"]

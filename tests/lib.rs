@@ -37,7 +37,7 @@ pub struct Suite {
 }
 
 /// All programs.
-pub const PROGRAMS: [Suite; 4] = [
+pub const PROGRAMS: [Suite; 6] = [
     Suite {
         name: "redis-exporter",
         port: 9121,
@@ -64,6 +64,24 @@ pub const PROGRAMS: [Suite; 4] = [
         config: None,
         arguments: &[],
         wrong_type: "modules:\n  wrong: type\n",
+    },
+    Suite {
+        name: "synthetic-exporter",
+        port: 9115,
+        env_prefix: "SYNTHETIC_EXPORTER",
+        probe_path: Some("/probe"),
+        config: None,
+        arguments: &[],
+        wrong_type: "modules:\n  wrong: type\n",
+    },
+    Suite {
+        name: "cost-exporter",
+        port: 10099,
+        env_prefix: "COST_EXPORTER",
+        probe_path: None,
+        config: Some("providers:\n- {name: rent, type: fixed, items: [{service: server, amount: 5}]}\n"),
+        arguments: &["--storage.path=data"],
+        wrong_type: "providers:\n  wrong: type\n",
     },
     Suite {
         name: "alertrouter",

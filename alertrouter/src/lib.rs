@@ -224,7 +224,7 @@ impl Program for Alertrouter {
             .collect();
         rows.sort();
         let columns = ["Target", "Integration", "Is told of"].map(str::to_owned).to_vec();
-        vec![Section { title: "Targets".to_owned(), columns, rows }]
+        vec![Section { title: "Targets".to_owned(), columns, rows, ..Section::default() }]
     }
 
     async fn stop(&self) {

@@ -11,8 +11,10 @@ use std::process::ExitCode;
 use alertrouter::Alertrouter;
 use anyhow::{Context, Result, bail};
 use cert_exporter::Cert;
+use cost_exporter::Cost;
 use postgres_exporter::Postgres;
 use redis_exporter::Redis;
+use synthetic_exporter::Synthetic;
 use toolkit::cli::command;
 
 use crate::part::{changes, replace};
@@ -41,6 +43,13 @@ const DOCUMENTS: &[Document] = &[
     Document { file: "exporters/postgres/METRICS.md", parts: &[("metrics", metrics::postgres)] },
     Document { file: "exporters/cert/README.md", parts: &[("flags", || flags::table(&command::<Cert>()))] },
     Document { file: "exporters/cert/METRICS.md", parts: &[("metrics", metrics::cert)] },
+    Document {
+        file: "exporters/synthetic/README.md",
+        parts: &[("flags", || flags::table(&command::<Synthetic>()))],
+    },
+    Document { file: "exporters/synthetic/METRICS.md", parts: &[("metrics", metrics::synthetic)] },
+    Document { file: "exporters/cost/README.md", parts: &[("flags", || flags::table(&command::<Cost>()))] },
+    Document { file: "exporters/cost/METRICS.md", parts: &[("metrics", metrics::cost)] },
     Document {
         file: "alertrouter/README.md",
         parts: &[("flags", || flags::table(&command::<Alertrouter>()))],

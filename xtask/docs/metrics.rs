@@ -17,6 +17,17 @@ pub(crate) fn cert() -> String {
     table(cert_exporter::NAMESPACE, cert_exporter::METRICS.iter().copied())
 }
 
+/// All metrics of synthetic-exporter, one row each: of probes and checks, of services, of the exporter itself.
+pub(crate) fn synthetic() -> String {
+    let tables = synthetic_exporter::all_metrics();
+    tables.map(|(namespace, descriptors)| table(namespace, descriptors.into_iter())).join("\n")
+}
+
+/// All metrics of cost-exporter, one row each.
+pub(crate) fn cost() -> String {
+    table(cost_exporter::NAMESPACE, cost_exporter::METRICS.iter().copied())
+}
+
 /// The metrics of Postgres' collectors, one row each.
 pub(crate) fn postgres() -> String {
     let mut rows = BTreeMap::new();
@@ -52,7 +63,8 @@ fn table<'a>(namespace: &str, descriptors: impl Iterator<Item = Desc<'a>>) -> St
     rows.dedup_by_key(|desc| desc.name);
     let rows = rows.iter().map(|Desc { name, help, kind, labels }| {
         let (labels, help) = (labels.join(", "), help.replace('|', "\\|"));
-        format!("| `{namespace}_{name}` | {labels} | {} | {help} |\n", word(*kind))
+        let prefix = if namespace.is_empty() { String::new() } else { format!("{namespace}_") };
+        format!("| `{prefix}{name}` | {labels} | {} | {help} |\n", word(*kind))
     });
     "| Metric | Labels | Type | Meaning |\n|---|---|---|---|\n".to_owned()
         + &rows.collect::<Vec<_>>().concat()

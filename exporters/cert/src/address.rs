@@ -1,12 +1,15 @@
 //! Targets that are reached over the network, as text: `HOST:PORT` and URLs.
 
+use std::borrow::Cow;
+
 use hyper::Uri;
+use netprobe::address::ascii;
 use netprobe::starttls::Protocol;
 
 /// A server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// Its name or address, without brackets.
+    /// Its name in ASCII or its address, without brackets.
     pub host: String,
     /// Its port.
     pub port: u16,
@@ -57,7 +60,7 @@ impl Address {
                 character.is_whitespace() || character.is_control() || "/@?#".contains(character)
             });
         match port {
-            Some(port) if !bad => Ok(Self { host: host.to_owned(), port }),
+            Some(port) if !bad => Ok(Self { host: ascii(host)?.into_owned(), port }),
             _ => Err(EXPECTED),
         }
     }
@@ -92,6 +95,7 @@ impl Url {
         let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
         // what comes after `#` is the browser's
         let whole = whole.split('#').next().unwrap_or_default();
+        let whole = in_ascii(whole)?;
         let uri: Uri = whole.parse().map_err(|_invalid| "expected a URL such as https://HOST/PATH")?;
         let secure = match uri.scheme_str() {
             Some("https") => true,
@@ -138,6 +142,18 @@ impl Url {
     }
 }
 
+/// The URL with its host in ASCII.
+fn in_ascii(url: &str) -> Result<Cow<'_, str>, &'static str> {
+    let Some((scheme, rest)) = url.split_once("://") else { return Ok(url.into()) };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (place, path) = rest.split_at(end);
+    if place.is_ascii() {
+        return Ok(url.into());
+    }
+    let (host, port) = place.rsplit_once(':').map_or((place, ""), |(host, _)| place.split_at(host.len()));
+    Ok(format!("{scheme}://{}{port}{path}", ascii(host)?).into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +167,7 @@ mod tests {
             ("[::1]", Some(("::1", 443))),
             ("::1", Some(("::1", 443))),
             ("127.0.0.1:6379", Some(("127.0.0.1", 6379))),
+            ("bücher.example:1", Some(("xn--bcher-kva.example", 1))),
             ("", None),
             (":443", None),
             ("a:0", None),
@@ -176,6 +193,7 @@ mod tests {
             ("http://a:81", Some((false, "a", 81, "/"))),
             ("https://[::1]:8443/", Some((true, "::1", 8443, "/"))),
             ("https://a?x", Some((true, "a", 443, "/?x"))),
+            ("bücher.example:8443/?ü", Some((true, "xn--bcher-kva.example", 8443, "/?ü"))),
             ("ftp://a", None),
             ("https://", None),
             ("https://u:p@a/", None),

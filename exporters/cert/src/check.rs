@@ -1,22 +1,24 @@
 //! `cert-exporter check`: the same engine for a person or a cron job, with the exit codes of Nagios' plugins.
 
 use std::io::Write;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use jiff::Timestamp;
 use netprobe::cert::lifetime::{remaining_ratio, renewal_due, renewal_overdue};
+use netprobe::proxy::Proxies;
 use netprobe::starttls::Protocol;
+use netprobe::trust::Source;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use toolkit::clock::Clock;
 use toolkit::config::parse_duration;
 
-use crate::config::{Crl, Module, Prober, Tls};
+use crate::config::{ConnectTo, Crl, Module, Prober, Route, Tls};
 use crate::facts::Facts;
 use crate::probe::{Engine, Job};
-use crate::proxies::Proxies;
 use crate::report::{Content, Report, Served};
 
 /// Seconds of a day, in which people count here.
@@ -54,6 +56,11 @@ pub(crate) fn command() -> Command {
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON"))
         .arg(option("starttls", "PROTOCOL", "Speak this protocol before TLS").value_parser(protocols))
         .arg(option("servername", "NAME", "The name to ask for, instead of the host"))
+        .arg(
+            option("connect-to", "ADDRESS[:PORT]", "Connect there, instead of to what the host means")
+                .value_parser(str::parse::<ConnectTo>),
+        )
+        .arg(option("source-ip-address", "ADDRESS", "Come from this address").value_parser(value_parser!(IpAddr)))
         .arg(option("ca-file", "FILE", "Certificates to trust, instead of the machine's own"))
         .arg(option("cert-file", "FILE", "Our certificate, for servers that want one").requires("key-file"))
         .arg(option("key-file", "FILE", "Its key").requires("cert-file"))
@@ -88,17 +95,22 @@ async fn probe(matches: &ArgMatches) -> (Report, String) {
     let target = get("target").unwrap_or_default();
     let url = target.starts_with("https://");
     let (name, prober) = if url { ("https", Prober::Https) } else { ("tcp", Prober::Tcp) };
-    let identity = get("cert-file").map(Into::into).zip(get("key-file").map(Into::into));
+    let file = |path: String| Source::File(path.into());
+    let identity = get("cert-file").map(file).zip(get("key-file").map(file));
     let module = Module {
         // it is the person at the keyboard who says where the certificate is shown
         target: Some(target.clone()),
         tls: Tls {
-            ca_file: get("ca-file").map(Into::into),
+            roots: get("ca-file").map(file),
             identity,
             server_name: get("servername"),
             ..Tls::default()
         },
         starttls: get("starttls").and_then(|name| Protocol::from_name(&name)),
+        route: Route {
+            connect_to: matches.get_one("connect-to").copied(),
+            source: matches.get_one("source-ip-address").copied(),
+        },
         certificate_file: get("file").map(Into::into),
         crl: matches.get_flag("crl").then(Crl::default),
         ..Module::plain(name, prober)
@@ -109,7 +121,7 @@ async fn probe(matches: &ArgMatches) -> (Report, String) {
         "https://rdap.org",
         Proxies::from_environment(|name| std::env::var(name).ok()),
     );
-    let job = Job { module: &module, target: &target, server_name: None };
+    let job = Job { module: &module, target: &target, server_name: None, route: module.route };
     let report = engine.probe(job, Instant::now() + timeout).await;
     // no file is a target here, so that nothing is denied
     (report.unwrap_or_else(|_denied| Report::of_prober(name)), target)

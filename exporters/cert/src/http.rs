@@ -15,6 +15,9 @@ use crate::address::Url;
 /// Who we say we are.
 const AGENT: &str = concat!("cert-exporter/", env!("CARGO_PKG_VERSION"));
 
+/// What is spoken on top of TLS, as TLS names it.
+pub const HTTP: &[u8] = b"http/1.1";
+
 /// Bytes of an answer's head.
 const MAX_HEAD: usize = 64 << 10;
 

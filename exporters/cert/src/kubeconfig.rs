@@ -1,5 +1,6 @@
 //! A kubeconfig: the certificates in it and beside it, and how its cluster is reached.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -43,8 +44,48 @@ pub struct User {
     pub token: Option<Secret>,
     /// A file with one.
     pub token_file: Option<PathBuf>,
-    /// What we cannot do: a program or provider that makes credentials.
-    pub unsupported: Option<&'static str>,
+    /// What makes its credentials, where they are not in the file.
+    pub maker: Option<Maker>,
+}
+
+/// What makes credentials. It is told about and never started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Maker {
+    /// A program, by its path or name.
+    Exec(String),
+    /// A provider within kubectl, by its name.
+    AuthProvider(String),
+}
+
+impl Maker {
+    /// Its word in labels.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Exec(_) => "exec",
+            Self::AuthProvider(_) => "auth_provider",
+        }
+    }
+}
+
+impl fmt::Display for Maker {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exec(command) => write!(formatter, "the program `{command}` (exec)"),
+            Self::AuthProvider(name) => write!(formatter, "the provider `{name}` (auth-provider)"),
+        }
+    }
+}
+
+impl User {
+    /// What it logs in with, in a word of a closed list.
+    pub fn credential(&self) -> &'static str {
+        match &self.maker {
+            Some(maker) => maker.as_str(),
+            None if self.certificate.is_some() => "certificate",
+            None if self.token.is_some() || self.token_file.is_some() => "token",
+            None => "none",
+        }
+    }
 }
 
 /// Text in PEM, or where it is.
@@ -56,9 +97,9 @@ pub enum Pem {
     File(PathBuf),
 }
 
-impl std::fmt::Debug for Pem {
+impl fmt::Debug for Pem {
     /// A key may be in it.
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Data(_) => formatter.write_str("Data"),
             Self::File(path) => write!(formatter, "File({})", path.display()),
@@ -128,15 +169,22 @@ fn cluster(fields: &mut Fields<'_>) -> Cluster {
 }
 
 fn user(fields: &mut Fields<'_>) -> User {
-    let unsupported =
-        [("exec", "exec"), ("auth-provider", "auth-provider")].into_iter().find(|(key, _)| fields.has(key));
+    let exec = maker(fields, "exec", "command").map(Maker::Exec);
     User {
         certificate: pem(fields, "client-certificate"),
         key: pem(fields, "client-key"),
         token: fields.item("token").and_then(|item| item.secret()).filter(|token| !token.is_empty()),
         token_file: fields.item("tokenFile").and_then(|item| item.path()),
-        unsupported: unsupported.map(|(_, name)| name),
+        maker: exec.or_else(|| maker(fields, "auth-provider", "name").map(Maker::AuthProvider)),
     }
+}
+
+/// The name of what makes credentials; its arguments and settings may be secret.
+fn maker(fields: &mut Fields<'_>, key: &str, name: &str) -> Option<String> {
+    let mut inside = fields.fields(key)?;
+    let name = text(&mut inside, name);
+    ignore_rest(&mut inside);
+    Some(name)
 }
 
 /// `KEY-data` in the file, else the file that `KEY` names.
@@ -181,7 +229,8 @@ mod tests {
         );
         let user = user.unwrap();
         assert!(matches!(&user.certificate, Some(Pem::Data(Some(data))) if data.expose() == "hi"));
-        assert_eq!(user.unsupported, Some("exec"));
+        assert_eq!(user.maker, Some(Maker::Exec("aws".to_owned())));
+        assert_eq!(user.credential(), "exec");
         assert!(matches!(config.users[1].1.certificate, Some(Pem::Data(None))));
         assert!(!format!("{config:?}").contains("s3cret"));
     }

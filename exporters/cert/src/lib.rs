@@ -6,9 +6,9 @@
 //! | [`probe`] | a target and a module become a report; one file a prober |
 //! | [`report`], [`facts`] | what was found; what is kept of a certificate |
 //! | [`metrics`] | from a report to the page |
-//! | [`schedule`] | targets on their own cadence |
-//! | [`files`], [`glob`], [`kubeconfig`] | certificates on this machine |
-//! | [`trust`], [`revoked`], [`rdap`], [`proxies`], [`http`], [`address`] | what probes read and fetch beside their target |
+//! | [`checks`], [`lists`] | targets on their own cadence, and the files that list them |
+//! | [`files`], [`kubeconfig`] | certificates on this machine |
+//! | [`revoked`], [`rdap`], [`http`], [`address`] | what probes read and fetch beside their target |
 //! | `check` | the command for a person or a cron job |
 //!
 //! The way a probe goes: module → connection, or files → certificates → judgement → report → samples. The connection
@@ -16,21 +16,19 @@
 
 pub mod address;
 mod check;
+pub mod checks;
 pub mod config;
 pub mod facts;
 pub mod files;
 pub mod flags;
-pub mod glob;
 pub mod http;
 pub mod kubeconfig;
+pub mod lists;
 pub mod metrics;
 pub mod probe;
-pub mod proxies;
 pub mod rdap;
 pub mod report;
 pub mod revoked;
-pub mod schedule;
-pub mod trust;
 
 mod program;
 

@@ -2,27 +2,27 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
 
 use clap::ArgMatches;
+use netprobe::proxy::Proxies;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use toolkit::app::{About, Context, ProbeError, ProbeRequest, Program, StartError};
 use toolkit::cli::CommonFlags;
 use toolkit::config::{ConfigError, Document};
 use toolkit::expo::{Page, Samples};
-use toolkit::scrape::{DEFAULT_TIMEOUT, Scrape};
+use toolkit::schedule::{Numbers, Schedule};
+use toolkit::scrape::Scrape;
 use toolkit::web::Section;
-use tracing::{debug, info};
+use tracing::info;
 
 use crate::check;
-use crate::config::{Config, Module, Scheduled};
+use crate::checks::Checks;
+use crate::config::{Config, Module};
 use crate::flags::Flags;
+use crate::lists;
 use crate::metrics::{self, Extra, NAMESPACE, exporter};
-use crate::probe::{Denied, Engine, Job};
-use crate::proxies::Proxies;
-use crate::report::{Failed, Report};
-use crate::schedule::{self, Checking, Numbers, Schedule};
+use crate::probe::{Engine, Job};
 
 /// The commit of the build, where the one who built it told it.
 const COMMIT: &str = match option_env!("WATCHFIRE_COMMIT") {
@@ -37,7 +37,7 @@ const MAX_SERIES: usize = 1_000_000;
 pub struct Cert {
     engine: Arc<Engine>,
     config: RwLock<Arc<Config>>,
-    schedule: Arc<Schedule>,
+    schedule: Arc<Schedule<Checks>>,
     /// Reads the lists of targets.
     watch: Mutex<Option<AbortHandle>>,
     failing_lists: Arc<AtomicU64>,
@@ -77,9 +77,8 @@ impl Program for Cert {
     async fn start(config: Config, context: Context) -> Result<Self, StartError> {
         let proxies = Proxies::from_environment(|name| std::env::var(name).ok());
         let engine = Engine::new(context.clock.clone(), &config.rdap_url, proxies);
-        let check = checker(Arc::clone(&engine));
         let program = Self {
-            schedule: Schedule::new(context.clock, config.max_checks, check),
+            schedule: Schedule::new(context.clock, config.max_checks, Checks(Arc::clone(&engine))),
             engine,
             config: RwLock::default(),
             watch: Mutex::default(),
@@ -100,10 +99,10 @@ impl Program for Cert {
         let mut samples = Samples::new(NAMESPACE);
         samples.limit_series(MAX_SERIES);
         let now = self.engine.now();
-        let numbers = self.schedule.fresh(|target, shown| {
+        let numbers = self.schedule.fresh(|target, ended| {
             let extra = Extra::new(&target.target, &target.labels);
-            metrics::write(&shown.report, now, &extra, &mut samples);
-            metrics::write_last_check(shown.at_unix, &extra, &mut samples);
+            metrics::write(&ended.found, now, &extra, &mut samples);
+            metrics::write_last_check(ended.at_unix, &extra, &mut samples);
         });
         self.add_own(numbers, &mut samples);
         page.section(samples);
@@ -117,12 +116,17 @@ impl Program for Cert {
     ) -> Result<(), ProbeError> {
         let config = self.config();
         let (module, target) = asked(&config, request)?;
-        let job = Job { module, target, server_name: request.parameter("server_name") };
+        let server_name = request.parameter("server_name");
+        let job = Job { module, target, server_name, route: module.route };
         let deadline = match module.timeout {
             Some(timeout) => scrape.deadline.min(Instant::now() + timeout),
             None => scrape.deadline,
         };
-        let report = self.engine.probe(job, deadline).await.map_err(|denied| forbidden(&denied, target))?;
+        let report = self
+            .engine
+            .probe(job, deadline)
+            .await
+            .map_err(|denied| ProbeError::Forbidden(format!("{target} {denied}")))?;
         if let Some(failure) = &report.failure {
             info!(target, reason = failure.reason, message = failure.message, "the probe failed");
         }
@@ -144,7 +148,7 @@ impl Program for Cert {
             .collect();
         rows.sort();
         let columns = ["module", "prober", "target"].map(str::to_owned).to_vec();
-        vec![Section { title: "Modules".to_owned(), columns, rows }]
+        vec![Section { title: "Modules".to_owned(), columns, rows, ..Section::default() }]
     }
 
     async fn stop(&self) {
@@ -175,7 +179,7 @@ impl Cert {
         let failing = Arc::clone(&self.failing_lists);
         let tell = move |count| failing.store(count, Ordering::Relaxed);
         let (own, lists) = (config.targets.clone(), config.file_sd.clone());
-        let watching = tokio::spawn(schedule::watch(Arc::clone(&self.schedule), own, lists, tell));
+        let watching = tokio::spawn(lists::watch(Arc::clone(&self.schedule), own, lists, tell));
         let old = self.watch.lock().unwrap_or_else(PoisonError::into_inner).replace(watching.abort_handle());
         if let Some(old) = old {
             old.abort();
@@ -193,35 +197,11 @@ impl Cert {
         samples.add(&exporter::CHECKS, &[], float(numbers.done));
         samples.add(&exporter::SKIPPED, &[], float(numbers.skipped));
         samples.add(&exporter::RUNNING, &[], float(numbers.running));
+        let late = numbers.late;
+        samples.histogram(&exporter::LATENESS, &[], &late.buckets(), late.sum, late.count);
         let failing = self.failing_lists.load(Ordering::Relaxed);
         samples.add(&exporter::FAILING_LISTS, &[], float(failing));
     }
-}
-
-/// Checks a target of the schedule.
-fn checker(engine: Arc<Engine>) -> Box<schedule::Check> {
-    Box::new(move |scheduled: &Scheduled| {
-        let (engine, scheduled) = (Arc::clone(&engine), scheduled.clone());
-        Box::pin(async move {
-            let module = &scheduled.module;
-            let usual = DEFAULT_TIMEOUT.min(scheduled.interval.max(Duration::from_secs(1)));
-            let deadline = Instant::now() + module.timeout.unwrap_or(usual);
-            let job =
-                Job { module, target: &scheduled.target, server_name: scheduled.server_name.as_deref() };
-            let report = match engine.probe(job, deadline).await {
-                Ok(report) => report,
-                Err(denied) => {
-                    let message = forbidden(&denied, &scheduled.target).to_string();
-                    Report::failed(module.prober_name, Failed::new("target", "denied", message))
-                }
-            };
-            if let Some(failure) = &report.failure {
-                let target = &*scheduled.target;
-                debug!(target, reason = failure.reason, message = failure.message, "the check failed");
-            }
-            report
-        }) as Checking
-    })
 }
 
 /// The module and the target of a request, in ssl_exporter's order and words.
@@ -233,14 +213,6 @@ fn asked<'a>(config: &'a Config, request: &'a ProbeRequest) -> Result<(&'a Modul
     let target = module.target.as_deref().or_else(|| request.parameter("target"));
     let missing = || bad("Target parameter is missing (hint: ?target=HOST:PORT)".to_owned());
     Ok((module, target.ok_or_else(missing)?))
-}
-
-fn forbidden(denied: &Denied, target: &str) -> ProbeError {
-    match denied {
-        Denied::Outside => ProbeError::Forbidden(format!(
-            "{target} is outside of the folders of this module (hint: in the file, modules: NAME: file: {{roots: [FOLDER]}})"
-        )),
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]

@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use netprobe::Dial;
-use netprobe::address::{Guard, is_public};
 use netprobe::chain::{self, Against, Revocation};
+use netprobe::guard::Guard;
 use netprobe::phase::Timings;
 use netprobe::tls::{TlsOptions, handshake};
+use netprobe::trust::{ClientSources, Trust};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use toolkit::scrape::Flights;
 
 use crate::address::Url;
-use crate::http::{self, Answer, Ask};
+use crate::http::{self, Answer, Ask, HTTP};
 use crate::report::Domain;
-use crate::trust::Trust;
 
 /// How long an answer is good for; dates of registrations change once a year.
 const KEPT: i64 = 12 * 3600;
@@ -194,7 +194,7 @@ async fn get(
     let own = url.authority.clone();
     for _ in 0..=MAX_REDIRECTS {
         // the first server is the operator's choice; where it sends us must be public
-        let guard = (url.authority != own).then(|| Guard::new(is_public));
+        let guard = (url.authority != own).then(Guard::public);
         let answer = request(&url, guard, trust, now, deadline).await?;
         if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
             return Ok(answer);
@@ -221,8 +221,9 @@ async fn request(
     };
     let mut timings = Timings::NONE;
     let answered = if url.secure {
-        let client = trust.client(None, true).map_err(|failed| failed.reason)?;
-        let roots = trust.roots(None).map_err(|failed| failed.reason)?;
+        let wanted = ClientSources { alpn: vec![HTTP.to_vec()], ..ClientSources::default() };
+        let client = trust.client(&wanted).map_err(|error| error.part.as_str())?;
+        let roots = trust.roots(None).map_err(|error| error.part.as_str())?;
         let host = url.address.host.as_str();
         let options = TlsOptions { client, server_name: Some(host.to_owned()), learn_refusal: false };
         let done = handshake(dialed.stream, &options, deadline).await;

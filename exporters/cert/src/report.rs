@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use netprobe::phase::Timings;
+use netprobe::trust::TrustError;
 
 use crate::facts::Facts;
 
@@ -151,6 +152,8 @@ pub struct Place {
     pub certificates: Arc<[Arc<Facts>]>,
     /// What is wrong with it, from a closed list.
     pub problem: Option<&'static str>,
+    /// What a user of a kubeconfig logs in with, from a closed list.
+    pub credential: Option<&'static str>,
 }
 
 impl Report {
@@ -169,6 +172,11 @@ impl Failed {
     /// What went wrong.
     pub fn new(phase: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
         Self { phase, reason, message: message.into() }
+    }
+
+    /// What of our own cannot be used.
+    pub fn of_trust(error: &TrustError) -> Self {
+        Self::new("local", error.part.as_str(), error.to_string())
     }
 
     /// What went wrong with a connection.

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use netprobe::address::{Guard, is_public};
 use netprobe::cert::Certificate;
 use netprobe::chain::{Revocation, Roots, Served};
 use netprobe::crl::{Crl, MAX_CRL};
 use netprobe::failure::Reason;
+use netprobe::guard::{Allowed, Guard};
 use netprobe::phase::Timings;
 use netprobe::{Dial, dial};
 use tokio::time::{Instant, timeout_at};
@@ -198,10 +198,7 @@ fn issuer(leaf: &Certificate, chain: &Served, roots: &Roots) -> Option<Arc<Certi
 }
 
 async fn fetch(url: &str, rules: &config::Crl, deadline: Instant) -> Result<Arc<Crl>, &'static str> {
-    let networks = Arc::clone(&rules.networks);
-    let allowed =
-        move |address| is_public(address) || networks.iter().any(|network| network.contains(&address));
-    let guard = Guard::new(allowed);
+    let guard = Guard::public().or(rules.networks.iter().copied().map(Allowed::from).collect());
     let mut url = Url::parse(url).map_err(|_invalid| "bad_url")?;
     for _ in 0..=MAX_REDIRECTS {
         if url.secure {

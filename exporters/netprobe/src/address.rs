@@ -1,10 +1,12 @@
 //! From a host to the addresses that are tried, in the order in which they are.
 
-use std::fmt;
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 use crate::failure::{Failure, Reason};
+use crate::guard::Guard;
 use crate::phase::Phase;
 
 /// Addresses taken of one name. Nobody has more behind one name, and a hostile name server could send thousands.
@@ -33,73 +35,26 @@ impl Family {
     }
 }
 
-/// Says which addresses may be connected to. Every address is asked for after it was resolved, and the one that was
-/// approved is the one that is connected to, so that a name cannot change its mind in between.
-#[derive(Clone)]
-pub struct Guard(Arc<dyn Fn(IpAddr) -> bool + Send + Sync>);
-
-impl Guard {
-    /// A guard that lets pass what `allows` says.
-    pub fn new(allows: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(allows))
+/// A host as DNS, TLS and certificates want it: names of other scripts than ours in ASCII (`bücher.example` is
+/// `xn--bcher-kva.example`), as browsers and Go write them. What is ASCII already stays as it is.
+///
+/// # Errors
+/// It can be no host's name.
+pub fn ascii(host: &str) -> Result<Cow<'_, str>, &'static str> {
+    if host.is_ascii() {
+        return Ok(Cow::Borrowed(host));
     }
-
-    /// A guard that lets pass the public internet only; for addresses that come from elsewhere, as in certificates.
-    pub fn public() -> Self {
-        Self::new(is_public)
-    }
-
-    fn allows(&self, address: IpAddr) -> bool {
-        (self.0)(address.to_canonical())
-    }
+    let length = DnsLength::VerifyAllowRootDot;
+    let converted = Uts46::new().to_ascii(host.as_bytes(), AsciiDenyList::URL, Hyphens::Allow, length);
+    converted.map_err(|_invalid| "the name cannot be written in ASCII, as DNS needs it")
 }
 
-impl fmt::Debug for Guard {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Guard")
-    }
-}
-
-/// Whether an address is of the public internet: neither of this machine nor of a network like one's own, no metadata
-/// service, nobody's and not many machines' at once.
-pub fn is_public(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [first, second, third, _] = v4.octets();
-            let shared = first == 100 && (64..128).contains(&second);
-            let benchmark = first == 198 && (18..20).contains(&second);
-            let assignments = [first, second, third] == [192, 0, 0];
-            !(v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_documentation()
-                || first == 0
-                || first >= 224
-                || shared
-                || benchmark
-                || assignments)
-        }
-        IpAddr::V6(v6) => {
-            let segments = v6.segments();
-            let [first, second, ..] = segments;
-            // 64:ff9b::/96 and 2002::/16 carry an IPv4 address, which is what counts
-            let carried = match segments {
-                [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some((high, low)),
-                _ => None,
-            };
-            if let Some((high, low)) = carried {
-                let [a, b] = high.to_be_bytes();
-                let [c, d] = low.to_be_bytes();
-                return is_public(IpAddr::from([a, b, c, d]));
-            }
-            // global unicast, without documentation, Teredo and other protocol assignments
-            first & 0xe000 == 0x2000 && !(first == 0x2001 && (second < 0x0200 || second == 0x0db8))
-        }
-    }
-}
-
-/// Asks the system's resolver. A literal address is taken as it is.
-pub(crate) async fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+/// The addresses of a host, in the order of the system's resolver. A literal address is taken as it is. There is no
+/// deadline here: whoever asks has one.
+///
+/// # Errors
+/// The host cannot be resolved, or our own machine cannot ask.
+pub async fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
     let literal = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     if let Ok(address) = literal.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
@@ -117,7 +72,10 @@ pub(crate) async fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, Fai
 }
 
 /// The addresses to try. With a family they are one: a probe that takes another when the first is dead hides that.
-pub(crate) fn choose(
+///
+/// # Errors
+/// None is left: of the family, or that the guard allows.
+pub fn choose(
     found: Vec<SocketAddr>,
     family: Family,
     fallback: bool,
@@ -138,7 +96,7 @@ pub(crate) fn choose(
     if family != Family::Any {
         usable.truncate(1);
     }
-    usable.retain(|address| guard.is_none_or(|guard| guard.allows(address.ip())));
+    usable.retain(|address| guard.is_none_or(|guard| guard.allows(*address)));
     if usable.is_empty() { no(Reason::Denied) } else { Ok(usable) }
 }
 
@@ -196,38 +154,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_public() {
-        for (address, expected) in [
-            ("8.8.8.8", true),
-            ("1.1.1.1", true),
-            ("2606:4700::1111", true),
-            ("2001:4860:4860::8888", true),
-            ("64:ff9b::808:808", true),
-            ("127.0.0.1", false),
-            ("10.1.2.3", false),
-            ("172.31.0.1", false),
-            ("192.168.0.1", false),
-            ("169.254.169.254", false),
-            ("100.64.0.1", false),
-            ("198.18.0.1", false),
-            ("192.0.0.8", false),
-            ("192.0.2.1", false),
-            ("0.0.0.0", false),
-            ("0.1.2.3", false),
-            ("224.0.0.1", false),
-            ("255.255.255.255", false),
-            ("::", false),
-            ("::1", false),
-            ("::ffff:169.254.169.254", false),
-            ("64:ff9b::a9fe:a9fe", false),
-            ("2002:a9fe:a9fe::1", false),
-            ("fd00:ec2::254", false),
-            ("fe80::1", false),
-            ("ff02::1", false),
-            ("2001:db8::1", false),
-            ("2001::1", false),
+    fn names_of_other_scripts() {
+        for (host, expected) in [
+            ("Example.com", Some("Example.com")),
+            ("my_db", Some("my_db")),
+            ("::1", Some("::1")),
+            ("bücher.example", Some("xn--bcher-kva.example")),
+            ("BÜCHER.example.", Some("xn--bcher-kva.example.")),
+            ("straße.example", Some("xn--strae-oqa.example")),
+            ("例え。テスト", Some("xn--r8jz45g.xn--zckzah")),
+            ("b\u{fc}cher /x", None),
+            ("xn--\u{fc}.example", None),
+            ("\u{200b}.ü", None),
         ] {
-            assert_eq!(is_public(address.parse().unwrap()), expected, "{address}");
+            assert_eq!(ascii(host).ok().as_deref(), expected, "{host}");
         }
     }
 

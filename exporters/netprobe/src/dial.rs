@@ -1,13 +1,15 @@
 //! A TCP connection, through a proxy where there is one.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::address::{self, Family, Guard};
+use crate::address::{self, Family};
 use crate::failure::{Failure, Reason};
+use crate::guard::Guard;
 use crate::phase::{Phase, Timings};
 use crate::proxy::{self, Proxy};
 
@@ -54,15 +56,18 @@ impl Dial {
         }
     }
 
+    /// Whom a proxy connects to.
+    fn to(&self) -> (Cow<'_, str>, u16) {
+        match self.connect_to {
+            Some(address) => (address.ip().to_string().into(), address.port()),
+            None => (self.host.as_str().into(), self.port),
+        }
+    }
+
     /// The host and port in one, as `CONNECT` and messages have it.
     pub fn authority(&self) -> String {
-        match self.connect_to {
-            Some(address) => address.to_string(),
-            None if self.host.contains(':') && !self.host.starts_with('[') => {
-                format!("[{}]:{}", self.host, self.port)
-            }
-            None => format!("{}:{}", self.host, self.port),
-        }
+        let (host, port) = self.to();
+        proxy::authority(&host, port)
     }
 }
 
@@ -112,8 +117,8 @@ async fn phases(
     let (mut stream, address) = timings.measure(Phase::Connect, deadline, racing).await?;
     *peer = Some(address);
     if let Some(proxy) = &dial.proxy {
-        let authority = dial.authority();
-        let tunnel = proxy::tunnel(&mut stream, proxy, &authority);
+        let (host, port) = dial.to();
+        let tunnel = proxy::tunnel(&mut stream, proxy, &host, port);
         timings.measure(Phase::Proxy, deadline, tunnel).await?;
     }
     Ok((stream, address))

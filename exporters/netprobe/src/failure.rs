@@ -94,6 +94,9 @@ impl Reason {
     /// The word for a failure of the system while connecting, reading or writing.
     pub fn of_io(error: &io::Error) -> Self {
         use io::ErrorKind as Kind;
+        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            return Self::of_tls(tls);
+        }
         match error.kind() {
             Kind::ConnectionRefused => Self::Refused,
             Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => Self::Unreachable,
@@ -106,6 +109,17 @@ impl Reason {
             // too many open files, of this process or of the machine (EMFILE, ENFILE)
             _ if matches!(error.raw_os_error(), Some(23 | 24)) => Self::Local,
             _ => Self::Other,
+        }
+    }
+
+    /// The word for what ended TLS after its handshake: what a server says of certificates then is about ours.
+    fn of_tls(error: &rustls::Error) -> Self {
+        use rustls::{AlertDescription, Error};
+        match error {
+            Error::AlertReceived(AlertDescription::CertificateRequired) => Self::ClientCertificateRequired,
+            Error::AlertReceived(alert) if crate::tls::is_about_us(*alert) => Self::ClientCertificateRefused,
+            Error::AlertReceived(_) => Self::TlsAlert,
+            _ => Self::Protocol,
         }
     }
 }
@@ -184,6 +198,14 @@ mod tests {
             assert_eq!(Reason::of_io(&kind.into()).as_str(), word);
         }
         assert_eq!(Reason::of_io(&io::Error::from_raw_os_error(24)), Reason::Local);
+        for (alert, word) in [
+            (rustls::AlertDescription::CertificateRequired, "client_cert_required"),
+            (rustls::AlertDescription::UnknownCA, "client_cert_refused"),
+            (rustls::AlertDescription::InternalError, "tls_alert"),
+        ] {
+            let error = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::AlertReceived(alert));
+            assert_eq!(Reason::of_io(&error).as_str(), word);
+        }
     }
 
     #[test]

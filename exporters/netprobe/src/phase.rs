@@ -20,25 +20,31 @@ pub enum Phase {
     StartTls,
     /// TLS, up to its last message of the handshake and no further.
     Tls,
+    /// Something to log in with is fetched from elsewhere.
+    Token,
     /// A request is written.
     Send,
     /// The answer's first byte comes.
     FirstByte,
     /// The rest of the answer comes.
     Transfer,
+    /// The answer is compared with what it shall be.
+    Check,
 }
 
 impl Phase {
     /// All of them, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Resolve,
         Self::Connect,
         Self::Proxy,
         Self::StartTls,
         Self::Tls,
+        Self::Token,
         Self::Send,
         Self::FirstByte,
         Self::Transfer,
+        Self::Check,
     ];
 
     /// Its name in labels.
@@ -49,9 +55,11 @@ impl Phase {
             Self::Proxy => "proxy",
             Self::StartTls => "starttls",
             Self::Tls => "tls",
+            Self::Token => "token",
             Self::Send => "send",
             Self::FirstByte => "first_byte",
             Self::Transfer => "transfer",
+            Self::Check => "check",
         }
     }
 }

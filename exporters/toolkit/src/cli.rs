@@ -15,7 +15,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use crate::app::Program;
+use crate::app::{Below, Program};
 use crate::config::parse_duration;
 use crate::log::{Format, Levels};
 use crate::web::Guard;
@@ -80,6 +80,14 @@ pub struct CommonFlags {
     /// Where the program takes `?target=`, where its own flags say it instead of [`crate::app::About::probe_path`].
     #[arg(skip)]
     pub probe_path: Option<String>,
+
+    /// Where all paths are, where the program's own flags say it.
+    #[arg(skip)]
+    pub below: Below,
+
+    /// How often the configuration file is looked at for changes, where the program's own flags say it.
+    #[arg(skip)]
+    pub auto_reload: Option<Duration>,
 
     /// What guards the listener, where the program's own flags say it instead of `--web.config.file`.
     #[arg(skip)]

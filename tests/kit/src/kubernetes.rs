@@ -4,9 +4,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
+use rustls::ServerConfig;
 use serde_json::{Value, json};
 
-use crate::tls::Identity;
+use crate::tls::{self, Identity};
+use crate::tls_server::Serve;
 use crate::web::{Answer, Reply, Request, Web};
 
 /// The largest page that the real one gives.
@@ -34,7 +36,8 @@ pub struct Kubernetes {
 #[derive(Default)]
 struct State {
     secrets: Vec<Secret>,
-    token: String,
+    /// None where a client certificate says who asks.
+    token: Option<String>,
     /// Namespaces whose secrets the token may list; all when there are none.
     only: Vec<String>,
     /// How many continuations are still refused as too old.
@@ -44,7 +47,27 @@ struct State {
 impl Kubernetes {
     /// Starts it over TLS; it takes this token.
     pub async fn start(identity: &Identity, token: &str, secrets: Vec<Secret>) -> Result<Self> {
-        let state = Arc::new(Mutex::new(State { secrets, token: token.to_owned(), ..State::default() }));
+        let config = tls::server_config(identity)?;
+        let token = Some(token.to_owned());
+        Self::start_with(config, State { secrets, token, ..State::default() }).await
+    }
+
+    /// Starts it over TLS; it takes client certificates of this authority.
+    pub async fn start_mutual(
+        identity: &Identity,
+        authority_pem: &str,
+        secrets: Vec<Secret>,
+    ) -> Result<Self> {
+        let serve = Serve {
+            client_authority_pem: Some(authority_pem.to_owned()),
+            ..Serve::chain(&[&identity.certificate_pem], &identity.key_pem)
+        };
+        let config = Arc::new(serve.config()?);
+        Self::start_with(config, State { secrets, ..State::default() }).await
+    }
+
+    async fn start_with(config: Arc<ServerConfig>, state: State) -> Result<Self> {
+        let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
         let answer = move |request: &Request| -> Answer {
             let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,7 +80,7 @@ impl Kubernetes {
                 }
             }
         };
-        Ok(Self { web: Web::start_tls(identity, answer).await?, state })
+        Ok(Self { web: Web::start_with(config, answer).await?, state })
     }
 
     /// The URL of the API.
@@ -86,7 +109,8 @@ type Refusal = (u16, &'static str);
 
 impl State {
     fn answer(&mut self, request: &Request) -> Result<Value, Refusal> {
-        if request.header("authorization") != format!("Bearer {}", self.token) {
+        let expected = self.token.as_ref().map(|token| format!("Bearer {token}")).unwrap_or_default();
+        if request.header("authorization") != expected {
             return Err((401, "Unauthorized"));
         }
         if request.method != "GET" {

@@ -8,8 +8,13 @@
 //! | PostgreSQL 13 to 18, PgBouncer | [`postgres`], [`pgbouncer`] |
 //! | Postfix | [`postfix`] |
 //! | doubles of Slack and of a mail server, with transcripts and scripted faults | [`slack`], [`smtp`] |
+//! | a double of S3: lists and ranges, strict about signatures | [`s3`] |
 //! | a double of the Kubernetes API, as far as secrets are listed | [`kubernetes`] |
+//! | doubles of the providers whose bills are read | [`cloud`] |
 //! | an HTTP server whose answers a test writes (pages to scrape, webhooks to receive) | [`web`] |
+//! | servers whose every word a test writes, and what those say that go on in TLS | [`dialogue`], [`starttls`] |
+//! | strict proxies: SOCKS, HTTP tunnels | [`socks`], [`tunnel`] |
+//! | a real browser: screenshots, and what a script finds on a page | [`browser`] |
 //! | servers that hurt: accept and never answer | [`blackhole`] |
 //! | a small HTTP client, certificates | [`http`], [`tls`] |
 //! | what is on a metrics page, for comparing it with a peer's | [`page`] |
@@ -23,7 +28,10 @@
 pub mod alertmanager;
 mod base64;
 pub mod blackhole;
+pub mod browser;
 mod cache;
+pub mod cloud;
+pub mod dialogue;
 pub mod http;
 pub mod inbox;
 pub mod kubernetes;
@@ -36,11 +44,15 @@ pub mod postgres;
 pub mod process;
 pub mod prometheus;
 pub mod redis;
+pub mod s3;
 mod script;
 pub mod slack;
 pub mod smtp;
+pub mod socks;
+pub mod starttls;
 pub mod tls;
 pub mod tls_server;
+pub mod tunnel;
 mod wait;
 mod watched;
 pub mod web;

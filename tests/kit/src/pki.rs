@@ -1,5 +1,7 @@
 //! Whole public-key infrastructures for tests: roots, intermediates, cross signs, and leaves of every kind, good and bad.
 
+use std::time::{Duration, SystemTime};
+
 use anyhow::{Context, Result};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint, DnType,
@@ -37,8 +39,12 @@ pub struct Recipe {
     pub key: Key,
     /// Its serial number.
     pub serial: u64,
+    /// How long from now to its end, instead of a year.
+    pub ends_in: Option<Duration>,
     /// Where its revocation list is.
     pub crl: Option<String>,
+    /// Where its issuer's certificate is.
+    pub issuer_url: Option<String>,
     /// Whether it demands a stapled OCSP response.
     pub must_staple: bool,
 }
@@ -53,7 +59,9 @@ impl Recipe {
             to: 2100,
             key: Key::P256,
             serial: 4711,
+            ends_in: None,
             crl: None,
+            issuer_url: None,
             must_staple: false,
         }
     }
@@ -72,13 +80,25 @@ impl Recipe {
         params.not_after = date_time_ymd(self.to, 1, 1);
         if self.to == 9999 {
             // RFC 5280's "no end": the last second of the last year
-            let day = std::time::Duration::from_secs(86_399);
+            let day = Duration::from_secs(86_399);
             params.not_after = date_time_ymd(9999, 12, 31) + day;
+        }
+        if let Some(left) = self.ends_in {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            params.not_after = date_time_ymd(1970, 1, 1) + (now + left);
         }
         params.serial_number = Some(SerialNumber::from(self.serial));
         params.use_authority_key_identifier_extension = true;
         if let Some(url) = &self.crl {
             params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![url.clone()] }];
+        }
+        if let Some(url) = &self.issuer_url {
+            // RFC 5280's authority information access, with `caIssuers`
+            let issuers = [0x06, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 2].to_vec();
+            let access = der(0x30, &[issuers, der(0x86, url.as_bytes())].concat());
+            let oid = [1, 3, 6, 1, 5, 5, 7, 1, 1];
+            let extension = rcgen::CustomExtension::from_oid_content(&oid, der(0x30, &access));
+            params.custom_extensions.push(extension);
         }
         if self.must_staple {
             // RFC 7633: the feature `status_request`

@@ -31,8 +31,6 @@ pub struct Serve {
     pub client_authority_pem: Option<String>,
     /// The version it speaks; both when there is none.
     pub version: Option<&'static SupportedProtocolVersion>,
-    /// What is said before TLS: a line of ours, then what a line of the client's begins with, and so on.
-    pub before: Vec<(&'static str, &'static str)>,
 }
 
 impl Serve {
@@ -44,14 +42,11 @@ impl Serve {
     /// Starts it on loopback.
     pub async fn start(&self) -> Result<TlsServer> {
         let acceptor = TlsAcceptor::from(Arc::new(self.config()?));
-        let before = self.before.clone();
-        let listener = Listener::start(ANY, move |mut stream| {
-            let (acceptor, before) = (acceptor.clone(), before.clone());
+        let listener = Listener::start(ANY, move |stream| {
+            let acceptor = acceptor.clone();
             Box::pin(async move {
                 // a client that breaks off is what most tests are about
-                if say(&mut stream, &before).await.is_ok()
-                    && let Ok(mut stream) = acceptor.accept(stream).await
-                {
+                if let Ok(mut stream) = acceptor.accept(stream).await {
                     drop(answer(&mut stream).await);
                 }
             }) as Pin<Box<_>>
@@ -59,7 +54,8 @@ impl Serve {
         Ok(TlsServer { listener: listener.await? })
     }
 
-    fn config(&self) -> Result<ServerConfig> {
+    /// Its part of TLS.
+    pub fn config(&self) -> Result<ServerConfig> {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(self.chain_pem.as_bytes())
             .collect::<Result<_, _>>()
             .context("not certificates in PEM")?;
@@ -106,24 +102,6 @@ impl TlsServer {
     pub async fn down(&self) {
         self.listener.down().await;
     }
-}
-
-/// Sends each line, then waits for one of the client's that begins as it must.
-async fn say(
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    lines: &[(&str, &str)],
-) -> std::io::Result<()> {
-    for (ours, theirs) in lines {
-        stream.write_all(ours.as_bytes()).await?;
-        let mut line = Vec::new();
-        while !theirs.is_empty() && !line.ends_with(b"\n") {
-            line.push(stream.read_u8().await?);
-        }
-        if !line.starts_with(theirs.as_bytes()) {
-            return Err(std::io::ErrorKind::InvalidData.into());
-        }
-    }
-    Ok(())
 }
 
 async fn answer(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> std::io::Result<()> {

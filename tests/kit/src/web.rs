@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 
@@ -146,8 +147,16 @@ impl Web {
         identity: &Identity,
         handler: impl Fn(&Request) -> Answer + Send + Sync + 'static,
     ) -> Result<Self> {
+        Self::start_with(tls::server_config(identity)?, handler).await
+    }
+
+    /// Starts it with a TLS of its own.
+    pub(crate) async fn start_with(
+        config: Arc<ServerConfig>,
+        handler: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> Result<Self> {
         let (requests, handler) = recording(handler);
-        let acceptor = TlsAcceptor::from(tls::server_config(identity)?);
+        let acceptor = TlsAcceptor::from(config);
         let listener = Listener::start(ANY, move |stream| {
             let (handler, acceptor) = (Arc::clone(&handler), acceptor.clone());
             Box::pin(async move {

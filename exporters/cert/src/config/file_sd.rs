@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use toolkit::config::{ConfigError, Document, Fields, Item, parse_duration};
 
+use super::route::{Route, source};
 use super::target::{Defaults, Scheduled, is_free_label, judge_target};
 use super::{Module, Modules, SHORTEST_INTERVAL, interval, target};
 
@@ -38,7 +39,7 @@ pub(super) fn decode(item: &Item<'_>, defaults: Defaults<'_>) -> Option<FileSd> 
 }
 
 /// Reads one file. Of the labels that begin with `__` these have a meaning: `__param_module`,
-/// `__param_server_name`, `__scrape_interval__`.
+/// `__param_server_name`, `__param_connect_to`, `__param_source_ip_address`, `__scrape_interval__`.
 ///
 /// # Errors
 /// Every problem of the file; then none of its targets counts.
@@ -53,6 +54,7 @@ fn group(item: &Item<'_>, sd: &FileSd) -> Option<Vec<Scheduled>> {
     let mut module = Arc::clone(&sd.module);
     let mut interval = sd.interval;
     let mut server_name = None;
+    let mut route = Route::default();
     let mut labels = Vec::new();
     for (name, value) in fields.string_map("labels") {
         match name.as_str() {
@@ -61,6 +63,14 @@ fn group(item: &Item<'_>, sd: &FileSd) -> Option<Vec<Scheduled>> {
                 None => fields.problem("labels", format!("there is no module `{value}`")),
             },
             "__param_server_name" => server_name = Some(Arc::from(value.as_str())),
+            "__param_connect_to" => match value.parse() {
+                Ok(to) => route.connect_to = Some(to),
+                Err(message) => fields.problem("labels", message),
+            },
+            "__param_source_ip_address" => match source(&value) {
+                Ok(from) => route.source = Some(from),
+                Err(message) => fields.problem("labels", message),
+            },
             "__scrape_interval__" => match parse_duration(&value) {
                 Ok(asked) => interval = asked.max(SHORTEST_INTERVAL),
                 Err(message) => fields.problem("labels", message),
@@ -77,6 +87,7 @@ fn group(item: &Item<'_>, sd: &FileSd) -> Option<Vec<Scheduled>> {
         module: Arc::clone(&module),
         interval,
         server_name: server_name.clone(),
+        route: route.or(module.route),
         labels: Arc::clone(&labels),
     };
     Some(targets.into_iter().map(scheduled).collect())

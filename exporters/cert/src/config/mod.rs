@@ -8,6 +8,8 @@
 //!     timeout: 5s
 //!     tls_config: {ca_file: ca.pem, cert_file: us.pem, key_file: us.key, server_name: a.example}
 //!     targets: ["*.internal:5671"]     # where our certificate may be shown
+//!     connect_to: 192.0.2.1            # instead of what the name means
+//!     source_ip_address: 192.0.2.9     # to come from
 //!     crl: {check: true, networks: ["10.0.0.0/8"]}
 //! targets:
 //!   - {target: "example.com:443", module: tcp, interval: 5m, labels: {team: web}}
@@ -17,6 +19,7 @@
 
 mod file_sd;
 mod module;
+mod route;
 mod target;
 
 use std::collections::{HashMap, HashSet};
@@ -24,9 +27,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use toolkit::config::{ConfigError, Document, Fields};
+use toolkit::schedule::Target;
 
 pub use file_sd::{FileSd, read as read_file_sd};
 pub use module::{Crl, Module, PROBERS, Prober, Tls};
+pub use route::{ConnectTo, Route};
 pub use target::{Scheduled, is_free_label};
 
 /// Where registrations are looked up: the service that knows every registry's server (IANA's bootstrap, RFC 9224).
@@ -119,7 +124,6 @@ fn decode(fields: &mut Fields<'_>) -> Config {
             fields.problem("targets", text);
         }
     }
-    drop(seen);
     let file_sd = fields.list("file_sd", |item| file_sd::decode(&item, defaults));
     let max_checks = fields.integer("max_checks", 1..=10_000).unwrap_or(USUAL_CHECKS);
     let rdap_url = fields.parsed("rdap_url", |text| {

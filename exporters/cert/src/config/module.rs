@@ -8,9 +8,12 @@ use ipnet::IpNet;
 use netprobe::address::Family;
 use netprobe::proxy::Proxy;
 use netprobe::starttls::Protocol;
+use netprobe::trust::Source;
 use toolkit::config::{Fields, Secret};
 use toolkit::scrape::{TargetName, TargetPattern, TargetRules};
 use tracing::warn;
+
+use super::route::Route;
 
 /// How certificates are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +74,8 @@ pub struct Module {
     pub kubeconfig: Option<PathBuf>,
     /// Which addresses of a name are used.
     pub family: Family,
+    /// The way to `tcp` and `https` targets; to those of `http_file` only where it comes from.
+    pub route: Route,
     /// Whether Certificate Revocation Lists are asked.
     pub crl: Option<Crl>,
     /// Whether each version of TLS is tried.
@@ -87,9 +92,9 @@ pub struct Module {
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
     /// Trusted certificates, instead of the machine's own.
-    pub ca_file: Option<PathBuf>,
+    pub roots: Option<Source>,
     /// Our certificate and its key.
-    pub identity: Option<(PathBuf, PathBuf)>,
+    pub identity: Option<(Source, Source)>,
     /// Where our certificate is shown.
     pub identity_for: TargetRules<()>,
     /// The name that is asked for and must be in the certificate, instead of the target's host.
@@ -119,6 +124,7 @@ impl Module {
             roots: usual_roots(),
             kubeconfig: None,
             family: Family::Any,
+            route: Route::default(),
             crl: None,
             scan_versions: false,
             domain: false,
@@ -170,6 +176,7 @@ impl Module {
         }
         let families = [("any", Family::Any), ("ip4", Family::V4), ("ip6", Family::V6)];
         module.family = fields.choice("family", &families).unwrap_or(Family::Any);
+        module.route = Route::decode(fields);
         module.decode_more(fields);
         module
     }
@@ -198,7 +205,7 @@ fn decode_tls(fields: &mut Fields<'_>) -> Tls {
     let certificate = fields.path("cert_file");
     let key = fields.path("key_file");
     let identity = match (certificate, key) {
-        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (Some(certificate), Some(key)) => Some((certificate.into(), key.into())),
         (None, None) => None,
         (Some(_), None) => {
             fields.problem("cert_file", "`cert_file` needs `key_file` beside it");
@@ -214,7 +221,7 @@ fn decode_tls(fields: &mut Fields<'_>) -> Tls {
         warn!("renegotiation is never done: the certificates are in the first handshake");
     }
     Tls {
-        ca_file: fields.path("ca_file"),
+        roots: fields.path("ca_file").map(Source::File),
         identity,
         identity_for: TargetRules::default(),
         server_name: fields.string("server_name").filter(|name| !name.is_empty()),

@@ -1,20 +1,22 @@
 //! A target that is checked on its own cadence.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use toolkit::config::{Fields, Item};
+use toolkit::schedule::Target;
 
 use super::module::{Module, Prober};
+use super::route::Route;
 use super::{Modules, interval};
 
 /// Labels that metrics have themselves: a target's own may not have these names.
-const TAKEN: [&str; 32] = [
+const TAKEN: [&str; 33] = [
     "alpn",
     "chain_no",
     "cipher",
     "cn",
+    "credential",
     "days",
     "dnsnames",
     "domain",
@@ -59,6 +61,8 @@ pub struct Scheduled {
     pub interval: Duration,
     /// The name that is asked for, instead of the target's host.
     pub server_name: Option<Arc<str>>,
+    /// The way to it.
+    pub route: Route,
     /// Labels of its own.
     pub labels: Arc<[(String, String)]>,
 }
@@ -70,40 +74,16 @@ pub(super) struct Defaults<'a> {
     pub(super) module: Option<&'a str>,
 }
 
-impl Scheduled {
+impl Target for Scheduled {
     /// What tells its series from those of other targets.
-    pub fn key(&self) -> (&str, &[(String, String)]) {
-        (&self.target, &self.labels)
+    type Key = (Arc<str>, Arc<[(String, String)]>);
+
+    fn key(&self) -> Self::Key {
+        (Arc::clone(&self.target), Arc::clone(&self.labels))
     }
 
-    /// A number of its own that stays the same from start to start: FNV-1a over what it is.
-    pub fn number(&self) -> u64 {
-        let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
-        self.key().hash(&mut hasher);
-        hasher.finish()
-    }
-
-    /// Whether everything that makes its result is the same.
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.key() == other.key()
-            && Arc::ptr_eq(&self.module, &other.module)
-            && self.server_name == other.server_name
-            && self.interval == other.interval
-    }
-}
-
-/// The standard library promises no hash that stays the same.
-struct Fnv(u64);
-
-impl Hasher for Fnv {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+    fn interval(&self) -> Duration {
+        self.interval
     }
 }
 
@@ -142,7 +122,9 @@ pub(super) fn decode(item: &Item<'_>, defaults: Defaults<'_>) -> Option<Schedule
     }
     let interval = interval(&mut fields, "interval");
     let server_name = fields.string("server_name").filter(|name| !name.is_empty()).map(Arc::from);
-    Some(Scheduled { target: own.or(target)?, module: module?, interval, server_name, labels: labels.into() })
+    let (own_way, module) = (Route::decode(&mut fields), module?);
+    let route = own_way.or(module.route);
+    Some(Scheduled { target: own.or(target)?, module, interval, server_name, route, labels: labels.into() })
 }
 
 /// The module that a map names, or the default one.
@@ -157,4 +139,25 @@ pub(super) fn module(fields: &mut Fields<'_>, defaults: Defaults<'_>) -> Option<
         fields.problem("module", format!("there is no module `{name}`"));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_s_place_must_never_change_from_build_to_build() {
+        let module = Arc::new(Module::plain("tcp", Prober::Tcp));
+        let target = |interval| Scheduled {
+            target: Arc::from("example.com:443"),
+            module: Arc::clone(&module),
+            interval: Duration::from_secs(interval),
+            server_name: None,
+            route: Route::default(),
+            labels: Arc::default(),
+        };
+        for interval in [1, 60] {
+            assert_eq!(toolkit::schedule::number(&target(interval).key()), 15_836_259_724_152_366_918);
+        }
+    }
 }

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use netprobe::read::{self, MAX_FILE};
+use netprobe::trust::Stamp;
 use tokio::time::Instant;
 use toolkit::config::Secret;
 
-use super::walk::{FoundFile, Stamp};
+use super::walk::FoundFile;
 use crate::config::Module;
 use crate::facts::{Facts, Pool};
 

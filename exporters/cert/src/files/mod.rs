@@ -4,4 +4,4 @@ mod cache;
 mod walk;
 
 pub use cache::{FileCache, FileContent};
-pub use walk::{FoundFile, Refusal, Stamp, find, find_own};
+pub use walk::{FoundFile, Refusal, find, find_own};

@@ -4,11 +4,11 @@
 //! refused alike whether it exists or not.
 
 use std::collections::BTreeSet;
-use std::fs::{DirEntry, Metadata};
-use std::os::unix::fs::MetadataExt;
+use std::fs::DirEntry;
 use std::path::{Component, Path, PathBuf};
 
-use crate::glob;
+use netprobe::trust::Stamp;
+use toolkit::glob;
 
 /// Files that one pattern may mean.
 const MAX_FILES: usize = 50_000;
@@ -28,25 +28,6 @@ pub struct FoundFile {
     pub real: PathBuf,
     /// What tells a changed file from an unchanged one.
     pub stamp: Stamp,
-}
-
-/// What tells a changed file from an unchanged one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Stamp {
-    changed: (i64, i64),
-    size: u64,
-    node: (u64, u64),
-}
-
-impl Stamp {
-    /// That of a file as it is now.
-    pub fn of(metadata: &Metadata) -> Self {
-        Self {
-            changed: (metadata.mtime(), metadata.mtime_nsec()),
-            size: metadata.len(),
-            node: (metadata.dev(), metadata.ino()),
-        }
-    }
 }
 
 /// Why no file is read.

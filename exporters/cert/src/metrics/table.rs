@@ -78,9 +78,9 @@ metrics! {
     REMAINING "leaf_remaining_ratio" Gauge &[],
         "What is left of the leaf's lifetime: 1 when new, 0 when it ends, less when it is over.";
     RENEWAL_DUE "renewal_due_timestamp_seconds" Gauge &[],
-        "When the leaf is due to be renewed, in Unix time: two thirds of its lifetime, unless the module says else.";
+        "When the leaf is due to be renewed, in Unix time: in the last third of its lifetime, or of 398 days where it lives longer.";
     RENEWAL_OVERDUE "renewal_overdue" Gauge &[],
-        "Whether the leaf should have been renewed: it is due for longer than a twelfth of its lifetime, or three days.";
+        "Whether the leaf should have been renewed: it is due for longer than a twentieth of its lifetime, or a day.";
     POLICY_READY "lifetime_policy_ready" Gauge &["policy"],
         "Whether the leaf lives no longer than public certificates may: sc081_200d (from 2026-03-15), sc081_100d (2027-03-15), sc081_47d (2029-03-15).";
     DIFFERS "served_differs_from_file" Gauge &[],
@@ -105,6 +105,8 @@ metrics! {
         "1 when the registration could not be looked up, and why.";
 
     // ours, of files and secrets
+    KUBECONFIG_USER "kubeconfig_user_info" Gauge &["kubeconfig", "name", "credential"],
+        "What a user of a kubeconfig logs in with: certificate, token, exec, auth_provider or none; always 1.";
     STORED_REMAINING "stored_cert_remaining_ratio" Gauge &["place", "position"],
         "What is left of the lifetime of a certificate in a file, kubeconfig or secret.";
     STORED_OVERDUE "stored_renewal_overdue" Gauge &["place"],
@@ -149,6 +151,12 @@ pub(crate) mod exporter {
         name: "exporter_checks_running",
         help: "Checks of targets under way.",
         kind: Kind::Gauge,
+        labels: &[],
+    };
+    pub(crate) const LATENESS: Desc<'_> = Desc {
+        name: "exporter_check_lateness_seconds",
+        help: "How long after its time a check of a target began.",
+        kind: Kind::Histogram,
         labels: &[],
     };
     pub(crate) const FAILING_LISTS: Desc<'_> = Desc {

@@ -226,6 +226,9 @@ impl Writer<'_> {
         if let Some(reason) = place.problem {
             self.add(&metric::STORED_ERROR, &[&name, reason], 1.0);
         }
+        if let (Some(credential), [file, user, ..]) = (place.credential, labels.as_slice()) {
+            self.add(&metric::KUBECONFIG_USER, &[file, user, credential], 1.0);
+        }
         for (position, facts) in place.certificates.iter().enumerate() {
             let left = remaining_ratio(facts.not_before, facts.not_after, self.now);
             self.add(&metric::STORED_REMAINING, &[&name, &position.to_string()], left);

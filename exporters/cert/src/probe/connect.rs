@@ -1,17 +1,21 @@
 //! A server is connected to, and what it shows is judged.
 
+use netprobe::address::ascii;
+use netprobe::judge::Case;
 use netprobe::phase::Timings;
 use netprobe::proxy::Proxy;
-use netprobe::tls::{Cipher, Group, Seen, TlsOptions, TlsStream, Version};
+use netprobe::tls::{Cipher, Group, Seen, TlsOptions, TlsStream, Version, Versions};
+use netprobe::trust::ClientSources;
 use netprobe::{Dial, Observation, observe};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::Engine;
 use super::beside::{self, Beside};
-use super::judged::{Case, Judged};
+use super::judged::{self, Judged};
 use crate::address::Address;
-use crate::config::Module;
+use crate::config::{Module, Route};
+use crate::http::HTTP;
 use crate::report::{Failed, Served};
 
 /// How a server is reached.
@@ -21,6 +25,7 @@ pub(super) struct Way<'a> {
     pub(super) address: &'a Address,
     /// The name that is asked for, instead of the module's and the host.
     pub(super) server_name: Option<&'a str>,
+    pub(super) route: Route,
     pub(super) proxy: Option<&'a Proxy>,
     /// Whether HTTP is spoken on top.
     pub(super) http: bool,
@@ -60,20 +65,33 @@ impl Connection {
 pub(super) async fn connect(engine: &Engine, way: Way<'_>, deadline: Instant) -> Connection {
     let (module, address) = (way.module, way.address);
     let name = way.server_name.or(module.tls.server_name.as_deref()).unwrap_or(&address.host);
+    let name = match ascii(name) {
+        Ok(name) => name,
+        Err(problem) => return Connection::failed(Failed::new("target", "bad_target", problem)),
+    };
+    let name = &*name;
     let shown = module.may_show_identity(&address.host, address.port);
     let identity = module.tls.identity.as_ref().filter(|_| shown);
-    let (client, roots) =
-        match (engine.trust.client(identity, way.http), engine.trust.roots(module.tls.ca_file.as_deref())) {
-            (Ok(client), Ok(roots)) => (client, roots),
-            (Err(failure), _) | (_, Err(failure)) => return Connection::failed(failure),
-        };
+    let alpn = if way.http { vec![HTTP.to_vec()] } else { Vec::new() };
+    let wanted = ClientSources { identity: identity.cloned(), alpn, versions: Versions::default() };
+    let trusted = engine.trust.client(&wanted).and_then(|client| {
+        let roots = engine.trust.roots(module.tls.roots.as_ref())?;
+        Ok((client, roots))
+    });
+    let (client, roots) = match trusted {
+        Ok(both) => both,
+        Err(error) => return Connection::failed(Failed::of_trust(&error)),
+    };
     let mut dial = Dial::new(address.host.as_str(), address.port);
     dial.family = module.family;
+    dial.connect_to = way.route.connect_to.map(|to| to.address(address.port));
+    dial.source = way.route.source;
     dial.proxy = way.proxy.cloned();
     let options = TlsOptions { client, server_name: Some(name.to_owned()), learn_refusal: way.learn_refusal };
     let observed = observe(&dial, module.starttls, &options, deadline).await;
-    let case = Case { seen: &observed.seen, name, roots: &roots, module, now: engine.now() };
-    let judged = engine.judge.judge(case, &engine.pool, &engine.lists, deadline).await;
+    let (chain, staple) = (&observed.seen.chain, observed.seen.staple.as_deref());
+    let case = Case { chain, staple, name, roots: &roots, now: engine.now() };
+    let judged = judged::judge(engine, case, module.crl.as_ref(), deadline).await;
     let mut served = Box::new(describe(&observed.seen, &judged));
     beside::ask(engine, Beside { module, dial: &dial, name }, &mut served, deadline).await;
     let Observation { stream, failure, timings, .. } = observed;

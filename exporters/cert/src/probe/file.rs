@@ -41,6 +41,7 @@ fn place((file, content): (files::FoundFile, Arc<files::FileContent>)) -> Place 
         labels: Box::new([Arc::from(file.shown)]),
         certificates: Arc::clone(&content.certificates),
         problem: content.problem,
+        credential: None,
     }
 }
 

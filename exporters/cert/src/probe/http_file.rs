@@ -1,9 +1,8 @@
 //! A file with certificates that an HTTP server has.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use netprobe::address::Guard;
+use netprobe::guard::Guard;
 use netprobe::phase::Timings;
 use netprobe::read::MAX_FILE;
 use netprobe::{Dial, dial};
@@ -13,6 +12,7 @@ use super::connect::{Way, connect};
 use super::file::nothing_in;
 use super::{Engine, Job, bad_target};
 use crate::address::Url;
+use crate::config::Route;
 use crate::files::FileContent;
 use crate::http::{self, Answer, Ask};
 use crate::report::{Content, Failed, Place, Report, Store, Stored};
@@ -58,8 +58,12 @@ pub(super) async fn probe(engine: &Arc<Engine>, job: Job<'_>, deadline: Instant)
 fn read(engine: &Engine, job: Job<'_>, answer: &Answer) -> Report {
     let password = job.module.store_password.as_ref().map(toolkit::config::Secret::expose);
     let content = FileContent::of(&answer.body, password, &engine.pool);
-    let places =
-        vec![Place { labels: Box::default(), certificates: content.certificates, problem: content.problem }];
+    let places = vec![Place {
+        labels: Box::default(),
+        certificates: content.certificates,
+        problem: content.problem,
+        credential: None,
+    }];
     let failure = nothing_in(&places, job.target);
     Report {
         success: failure.is_none(),
@@ -77,12 +81,15 @@ async fn get(
     deadline: Instant,
 ) -> Result<Answer, Failed> {
     let ask = Ask { url, headers: &[], body: Some(MAX_FILE) };
-    let proxy = job.module.proxy.as_ref().or_else(|| engine.proxies.find(url.secure, &url.address));
+    let (host, port) = (url.address.host.as_str(), url.address.port);
+    let proxy = job.module.proxy.as_ref().or_else(|| engine.proxies.find(url.secure, host, port));
     let answered = if url.secure {
         let way = Way {
             module: job.module,
             address: &url.address,
             server_name: job.server_name,
+            // a redirect may lead elsewhere
+            route: Route { connect_to: None, ..job.route },
             proxy,
             http: true,
             learn_refusal: false,
@@ -95,10 +102,12 @@ async fn get(
         };
         http::exchange(stream, ask, timings, deadline).await
     } else {
-        let mut to = Dial::new(url.address.host.as_str(), url.address.port);
+        let mut to = Dial::new(host, port);
         to.family = job.module.family;
+        to.source = job.route.source;
         to.proxy = proxy.cloned();
-        to.guard = Some(Guard::new(is_no_metadata));
+        // no certificates are where clouds keep what a machine is told in confidence
+        to.guard = Some(Guard::compat());
         let dialed = dial(&to, deadline).await.map_err(|failure| {
             timings.join(&failure.timings);
             Failed::of(&failure)
@@ -108,14 +117,3 @@ async fn get(
     };
     answered.map_err(|failure| Failed::of(&failure))
 }
-
-/// Link-local addresses are where clouds have what a machine is told in confidence; no certificates are there.
-fn is_no_metadata(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => !v4.is_link_local() && !v4.is_unspecified(),
-        IpAddr::V6(v6) => !v6.is_unicast_link_local() && v6.segments() != METADATA && !v6.is_unspecified(),
-    }
-}
-
-/// The address of Amazon's metadata service, `fd00:ec2::254`.
-const METADATA: [u16; 8] = [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254];

@@ -21,7 +21,12 @@ pub(super) async fn probe(engine: &Arc<Engine>, job: Job<'_>, deadline: Instant)
         module: job.module,
         address: &url.address,
         server_name: job.server_name,
-        proxy: job.module.proxy.as_ref().or_else(|| engine.proxies.find(true, &url.address)),
+        route: job.route,
+        proxy: job
+            .module
+            .proxy
+            .as_ref()
+            .or_else(|| engine.proxies.find(true, &url.address.host, url.address.port)),
         http: true,
         learn_refusal: false,
     };

@@ -55,21 +55,25 @@ fn look(engine: &Engine, module: &Module, target: &str) -> Result<Found, Refusal
     let path: Arc<str> = Arc::from(target);
     // what a kubeconfig names is read by the rules of what a request names: it may be anybody's file
     let allowed: Vec<PathBuf> = roots.iter().cloned().chain(file.real.parent().map(PathBuf::from)).collect();
-    let place = |name: &str, kind: &'static str, pem: &Pem| {
-        let content = content(pem, engine, module, &allowed);
+    let place = |name: &str, kind: &'static str, pem: Option<&Pem>| {
+        let content = pem.map(|pem| content(pem, engine, module, &allowed)).unwrap_or_default();
         Place {
             labels: Box::new([Arc::clone(&path), Arc::from(name), Arc::from(kind)]),
             certificates: Arc::clone(&content.certificates),
             problem: content.problem,
+            credential: None,
         }
     };
     let clusters = config
         .clusters
         .iter()
         .filter_map(|(name, cluster)| Some((name, "cluster", cluster.authority.as_ref()?)));
-    let users =
-        config.users.iter().filter_map(|(name, user)| Some((name, "user", user.certificate.as_ref()?)));
-    Ok(Found::Places(clusters.chain(users).map(|(name, kind, pem)| place(name, kind, pem)).collect()))
+    let clusters = clusters.map(|(name, kind, pem)| place(name, kind, Some(pem)));
+    let users = config.users.iter().map(|(name, user)| Place {
+        credential: Some(user.credential()),
+        ..place(name, "user", user.certificate.as_ref())
+    });
+    Ok(Found::Places(clusters.chain(users).collect()))
 }
 
 fn content(pem: &Pem, engine: &Engine, module: &Module, allowed: &[PathBuf]) -> Arc<FileContent> {

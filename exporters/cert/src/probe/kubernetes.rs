@@ -12,13 +12,13 @@ use netprobe::{Dial, dial, read};
 use serde::Deserialize;
 use tokio::time::Instant;
 use toolkit::config::Secret;
+use toolkit::glob;
 
 use super::file::nothing_in;
 use super::{Engine, Job, bad_target};
 use crate::address::Url;
 use crate::files::FileContent;
-use crate::glob;
-use crate::http::{self, Answer, Ask};
+use crate::http::{self, Answer, Ask, HTTP};
 use crate::kubeconfig::{Cluster, Kubeconfig, Pem, User};
 use crate::report::{Content, Failed, Place, Report, Store, Stored};
 
@@ -224,6 +224,7 @@ fn contents(engine: &Engine, secret: &KubeSecret) -> Vec<Place> {
             labels: Box::new(labels.map(Arc::from)),
             certificates: content.certificates,
             problem: content.problem,
+            credential: None,
         }
     };
     let parts = KEYS.into_iter().zip([&data.certificate, &data.authority]);
@@ -259,10 +260,11 @@ impl Api {
     }
 
     fn of(cluster: &Cluster, user: &User) -> Result<Self, Failed> {
-        if let Some(unsupported) = user.unsupported {
-            return Err(credentials(format!(
-                "a user of the kind `{unsupported}` is not supported (hint: a token, a token file or a client certificate)"
-            )));
+        if let Some(maker) = &user.maker {
+            let message = format!(
+                "the user's credentials come from {maker}, which is never started here (hint: a token, a token file or a client certificate)"
+            );
+            return Err(Failed::new("local", maker.as_str(), message));
         }
         let roots = match &cluster.authority {
             Some(pem) => Some(roots(&bytes(pem)?)?),
@@ -336,7 +338,7 @@ impl Api {
             return http::exchange(dialed.stream, ask, timings, deadline).await.map_err(of);
         }
         let settings = ClientSettings {
-            alpn: vec![b"http/1.1".to_vec()],
+            alpn: vec![HTTP.to_vec()],
             identity: self.identity.clone(),
             versions: Versions::default(),
         };
@@ -360,7 +362,7 @@ impl Api {
     }
 
     fn trusts(&self, engine: &Engine, served: &[Vec<u8>], name: &str) -> Result<bool, Failed> {
-        let system = engine.trust.roots(None);
+        let system = engine.trust.roots(None).map_err(|error| Failed::of_trust(&error));
         let roots = match (&self.roots, &system) {
             (Some(roots), _) => roots,
             (None, Ok(system)) => system,

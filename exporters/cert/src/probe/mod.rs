@@ -9,22 +9,24 @@ mod judged;
 mod kubeconfig;
 mod kubernetes;
 
+use std::fmt;
 use std::sync::Arc;
 
+use netprobe::judge::Judge;
+use netprobe::proxy::Proxies;
+use netprobe::trust::Trust;
 use tokio::time::{Instant, timeout_at};
 use toolkit::clock::Clock;
 
 use crate::address::Address;
-use crate::config::{Module, Prober};
+use crate::config::{Module, Prober, Route};
 use crate::facts::Pool;
 use crate::files::{FileCache, Refusal};
-use crate::proxies::Proxies;
 use crate::rdap::Domains;
 use crate::report::{Content, Failed, Report};
 use crate::revoked::Lists;
-use crate::trust::Trust;
 use connect::{Connection, Way};
-use judged::Judge;
+use judged::Judged;
 
 /// What probes share: everything that is read or fetched once for many of them.
 pub struct Engine {
@@ -34,7 +36,7 @@ pub struct Engine {
     pub(crate) files: FileCache,
     pub(crate) lists: Lists,
     pub(crate) domains: Domains,
-    judge: Judge,
+    judge: Judge<Judged>,
     proxies: Proxies,
 }
 
@@ -43,6 +45,16 @@ pub struct Engine {
 pub enum Denied {
     /// It is outside of what the module may read.
     Outside,
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Outside => {
+                "is outside of the folders of this module (hint: in the file, modules: NAME: file: {roots: [FOLDER]})"
+            }
+        })
+    }
 }
 
 /// One probe.
@@ -54,6 +66,8 @@ pub struct Job<'a> {
     pub target: &'a str,
     /// The name that is asked for, instead of the module's and the host's.
     pub server_name: Option<&'a str>,
+    /// The way to it.
+    pub route: Route,
 }
 
 impl Engine {
@@ -117,6 +131,7 @@ impl Engine {
             module: job.module,
             address: &address,
             server_name: job.server_name,
+            route: job.route,
             proxy: None,
             http: false,
             learn_refusal: true,

@@ -1,5 +1,7 @@
 //! `cert-exporter check`, as a person and a cron job use it.
 
+use std::time::Duration;
+
 use kit::pki::{Recipe, Signer};
 use kit::process::Folder;
 use kit::tls_server::Serve;
@@ -20,11 +22,14 @@ async fn exit_codes_and_words() {
     let root = Signer::root(Recipe::new("root", &[])).unwrap();
     let roots = write(&folder, "roots.pem", &root.pem);
     let other = write(&folder, "other.pem", Signer::root(Recipe::new("other", &[])).unwrap().pem);
-    let start = async |from, to| {
-        let leaf = root.leaf(&Recipe::new("leaf", &["localhost"]).years(from, to)).unwrap();
+    let leaf = Recipe::new("leaf", &["localhost"]);
+    let start = async |recipe: Recipe| {
+        let leaf = root.leaf(&recipe).unwrap();
         Serve::chain(&[&leaf.certificate_pem], &leaf.key_pem).start().await.unwrap()
     };
-    let (good, late, expired) = (start(2020, 2100).await, start(2000, 2027).await, start(2020, 2021).await);
+    let soon = Recipe { ends_in: Some(Duration::from_hours(50 * 24)), ..leaf.clone() };
+    let (good, late) = (start(leaf.clone()).await, start(soon).await);
+    let expired = start(leaf.years(2020, 2021)).await;
     let (good, late, expired) = (good.target(), late.target(), expired.target());
     for (arguments, code, words) in [
         (

@@ -5,7 +5,7 @@ use kit::process::Folder;
 use kit::tls::{Authority, LOOPBACK};
 use kit::web::{Reply, Web};
 
-use crate::support::{count, shows, start, value, write};
+use crate::support::{base64, count, shows, start, value, write};
 
 fn certificate(name: &str) -> String {
     pki::self_signed(&Recipe::new(name, &[name])).unwrap().certificate_pem
@@ -127,10 +127,10 @@ async fn remote_files() {
 async fn kubeconfigs_with_data_and_with_files_beside_them() {
     let folder = Folder::new().unwrap();
     let base = folder.path().display().to_string();
-    let data = kit_base64(certificate("inside").as_bytes());
+    let data = base64(certificate("inside").as_bytes());
     write(&folder, "ca.pem", certificate("beside"));
     let config = format!(
-        "apiVersion: v1\nkind: Config\nclusters:\n  - {{name: kubernetes, cluster: {{server: 'https://x', certificate-authority: ca.pem}}}}\n  - {{name: gone, cluster: {{certificate-authority: none.pem}}}}\nusers:\n  - {{name: kubernetes-admin, user: {{client-certificate-data: {data}, client-key-data: c2VjcmV0}}}}\n"
+        "apiVersion: v1\nkind: Config\nclusters:\n  - {{name: kubernetes, cluster: {{server: 'https://x', certificate-authority: ca.pem}}}}\n  - {{name: gone, cluster: {{certificate-authority: none.pem}}}}\nusers:\n  - {{name: kubernetes-admin, user: {{client-certificate-data: {data}, client-key-data: c2VjcmV0}}}}\n  - {{name: cloud, user: {{exec: {{command: aws, args: [c4n4ry]}}}}}}\n  - {{name: old, user: {{auth-provider: {{name: gcp, config: {{access-token: c4n4ry}}}}}}}}\n  - {{name: robot, user: {{token: c4n4ry}}}}\n"
     );
     let path = write(&folder, "admin.conf", config);
     let exporter = start(
@@ -153,12 +153,15 @@ async fn kubeconfigs_with_data_and_with_files_beside_them() {
             &format!("ssl_stored_error{{place=\"{path}/gone/cluster\",reason=\"not_found\"}} 1"),
         ],
     );
+    for (user, credential) in
+        [("kubernetes-admin", "certificate"), ("cloud", "exec"), ("old", "auth_provider"), ("robot", "token")]
+    {
+        let line = format!(
+            "ssl_kubeconfig_user_info{{kubeconfig=\"{path}\",name=\"{user}\",credential=\"{credential}\"}} 1"
+        );
+        shows(&page, &[&line]);
+    }
+    assert!(!page.contains("c4n4ry"), "{page}");
     shows(&exporter.probe("kubeconfig", &format!("{base}/none.conf")).await, &["ssl_probe_success 0"]);
     assert_eq!(exporter.get("/probe?module=kubeconfig&target=/etc/passwd").await.status, 403);
-}
-
-/// Standard base64, for what a kubeconfig holds.
-fn kit_base64(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
 }

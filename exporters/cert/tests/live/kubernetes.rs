@@ -3,9 +3,9 @@
 use kit::kubernetes::{Kubernetes, Secret};
 use kit::pki::{self, Recipe};
 use kit::process::Folder;
-use kit::tls::{Authority, LOOPBACK};
+use kit::tls::{Authority, Identity, LOOPBACK};
 
-use crate::support::{Exporter, count, shows, start, write};
+use crate::support::{Exporter, base64, count, shows, start, write};
 
 fn certificate(name: &str) -> Vec<u8> {
     pki::self_signed(&Recipe::new(name, &[name])).unwrap().certificate_pem.into_bytes()
@@ -34,7 +34,10 @@ async fn exporter(folder: &Folder, secrets: Vec<Secret>) -> (Exporter, Kubernete
     };
     let good = write(folder, "good.conf", config("{tokenFile: token}"));
     let wrong = write(folder, "wrong.conf", config("{token: other}"));
-    let program = write(folder, "program.conf", config("{exec: {command: aws}}"));
+    let ran = folder.path().join("ran").display().to_string();
+    let exec = format!("{{exec: {{command: touch, args: ['{ran}'], apiVersion: x}}}}");
+    let program = write(folder, "program.conf", config(&exec));
+    let provider = write(folder, "provider.conf", config("{auth-provider: {name: oidc, config: {a: b}}}"));
     let stranger = write(
         folder,
         "stranger.conf",
@@ -43,7 +46,13 @@ async fn exporter(folder: &Folder, secrets: Vec<Secret>) -> (Exporter, Kubernete
     let module = |name: &str, file: &str| {
         format!("  {name}: {{prober: kubernetes, kubernetes: {{kubeconfig: {file}}}}}\n")
     };
-    let modules = [("kubernetes", &good), ("wrong", &wrong), ("program", &program), ("stranger", &stranger)];
+    let modules = [
+        ("kubernetes", &good),
+        ("wrong", &wrong),
+        ("program", &program),
+        ("provider", &provider),
+        ("stranger", &stranger),
+    ];
     let modules: String = modules.iter().map(|(name, file)| module(name, file)).collect();
     (start(folder, &format!("modules:\n{modules}")).await, api)
 }
@@ -125,10 +134,11 @@ async fn who_may_not_is_told_why() {
         &exporter.probe("wrong", "a/b").await,
         &["ssl_probe_failure{phase=\"list\",reason=\"unauthorized\"} 1"],
     );
-    shows(
-        &exporter.probe("program", "a/b").await,
-        &["ssl_probe_failure{phase=\"local\",reason=\"kubeconfig\"} 1"],
-    );
+    for (module, reason) in [("program", "exec"), ("provider", "auth_provider")] {
+        let line = format!("ssl_probe_failure{{phase=\"local\",reason=\"{reason}\"}} 1");
+        shows(&exporter.probe(module, "a/b").await, &["ssl_probe_success 0", &line]);
+    }
+    assert!(!folder.path().join("ran").exists(), "no program is ever started");
     let asked = api.requests().len();
     // an API that is not trusted gets no token
     shows(
@@ -136,4 +146,44 @@ async fn who_may_not_is_told_why() {
         &["ssl_probe_failure{phase=\"verify\",reason=\"untrusted\"} 1"],
     );
     assert_eq!(api.requests().len(), asked);
+}
+
+#[tokio::test]
+async fn a_client_certificate_says_who_asks() {
+    let folder = Folder::new().unwrap();
+    let (authority, other) = (Authority::new().unwrap(), Authority::new().unwrap());
+    let server = authority.server(&LOOPBACK).unwrap();
+    let secrets = vec![secret("bar", "foo", "kubernetes.io/tls")];
+    let api = Kubernetes::start_mutual(&server, &authority.pem(), secrets).await.unwrap();
+    let (ours, theirs) = (authority.client("us").unwrap(), other.client("other").unwrap());
+    write(&folder, "ca.pem", authority.pem());
+    write(&folder, "us.pem", &ours.certificate_pem);
+    write(&folder, "us.key", &ours.key_pem);
+    let data = |identity: &Identity| {
+        let [certificate, key] =
+            [&identity.certificate_pem, &identity.key_pem].map(|pem| base64(pem.as_bytes()));
+        format!("{{client-certificate-data: {certificate}, client-key-data: {key}}}")
+    };
+    let files = "{client-certificate: us.pem, client-key: us.key}".to_owned();
+    let users =
+        [("files", files), ("data", data(&ours)), ("stranger", data(&theirs)), ("nobody", "{}".to_owned())];
+    let mut modules = vec!["modules:\n".to_owned()];
+    for (name, user) in &users {
+        let text = format!(
+            "clusters: [{{name: c, cluster: {{server: '{}', certificate-authority: ca.pem}}}}]\nusers: [{{name: u, user: {user}}}]\ncontexts: [{{name: x, context: {{cluster: c, user: u}}}}]\ncurrent-context: x\n",
+            api.url()
+        );
+        let path = write(&folder, &format!("{name}.conf"), text);
+        modules.push(format!("  {name}: {{prober: kubernetes, kubernetes: {{kubeconfig: {path}}}}}\n"));
+    }
+    let exporter = start(&folder, &modules.concat()).await;
+    for module in ["files", "data"] {
+        let page = exporter.probe(module, "bar/foo").await;
+        shows(&page, &["ssl_probe_success 1"]);
+        assert_eq!(count(&page, "ssl_kubernetes_cert_not_after{"), 2, "{page}");
+    }
+    for module in ["stranger", "nobody"] {
+        shows(&exporter.probe(module, "bar/foo").await, &["ssl_probe_success 0", "ssl_probe_failure{"]);
+    }
+    assert_eq!(api.requests().len(), 2);
 }

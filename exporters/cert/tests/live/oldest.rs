@@ -2,28 +2,10 @@
 
 use std::time::Duration;
 
-use kit::process::{Folder, Launch, Program, Server, accepts, on_free_port, run};
+use kit::process::{Folder, Launch, Server, accepts, on_free_port};
 
-use crate::support::{count, shows, start, write};
-
-const OPENSSL: Program = Program { names: &["openssl"], install: "apt-get install openssl" };
-
-/// Runs openssl with these words.
-async fn openssl(line: &str) {
-    run(&OPENSSL, &line.split_whitespace().collect::<Vec<_>>()).await.unwrap();
-}
-
-/// The path of a file in the folder, as text.
-fn path(folder: &Folder, name: &str) -> String {
-    folder.path().join(name).display().to_string()
-}
-
-/// Makes a key and a certificate that signed itself; gives their files.
-async fn identity(folder: &Folder, name: &str, bits: u32) -> (String, String) {
-    let (certificate, key) = (path(folder, &format!("{name}.pem")), path(folder, &format!("{name}.key")));
-    openssl(&format!("req -x509 -newkey rsa:{bits} -nodes -days 90 -subj /CN={name} -addext subjectAltName=DNS:localhost -keyout {key} -out {certificate}")).await;
-    (certificate, key)
-}
+use crate::openssl::{OPENSSL, below, identity};
+use crate::support::{count, shows, start};
 
 /// What makes the exporter trust this file's certificates.
 fn trusting(file: &str) -> String {
@@ -58,10 +40,7 @@ async fn serve(folder: &Folder, certificate: &str, key: &str, more: &[&str]) -> 
 async fn a_signature_by_sha1_is_reported() {
     let folder = Folder::new().unwrap();
     let (authority, authority_key) = identity(&folder, "authority", 2048).await;
-    let names = write(&folder, "names", "subjectAltName=DNS:localhost\n");
-    let [request, leaf, key] = ["leaf.csr", "leaf.pem", "leaf.key"].map(|name| path(&folder, name));
-    openssl(&format!("req -new -newkey rsa:2048 -nodes -subj /CN=leaf -keyout {key} -out {request}")).await;
-    openssl(&format!("x509 -req -sha1 -in {request} -CA {authority} -CAkey {authority_key} -set_serial 1 -days 90 -extfile {names} -out {leaf}")).await;
+    let (leaf, key) = below(&folder, (&authority, &authority_key), 1, "-sha1").await;
     let exporter = start(&folder, &trusting(&authority)).await;
     let (_server, port) = serve(&folder, &leaf, &key, &[]).await;
     let expected = [

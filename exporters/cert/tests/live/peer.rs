@@ -1,13 +1,15 @@
 //! ssl_exporter's own cases for its probers `tcp` and `https` (`tcp_test.go`, `https_test.go`): most of them serve one
 //! certificate that is an authority and a server at once.
 
-use kit::pki::{self, Recipe};
+use kit::pki::{self, Recipe, Signer};
 use kit::process::Folder;
+use kit::socks::{Rules, Socks};
 use kit::tls::{Authority, Identity, LOOPBACK};
 use kit::tls_server::Serve;
+use kit::tunnel::Tunnels;
 use kit::web::{Answer, Reply, Web};
 
-use crate::support::{Exporter, count, shows, start, write};
+use crate::support::{Exporter, count, shows, start, value, write};
 
 /// A server's identity as the peer's tests make it.
 fn both(names: &[&str], from: i32, to: i32) -> Identity {
@@ -123,59 +125,6 @@ async fn client_certificates_go_where_they_may() {
     }
 }
 
-/// A protocol, what is said, and whether TLS begins then.
-type Dialogue = (&'static str, &'static [(&'static str, &'static str)], bool);
-
-#[tokio::test]
-async fn starttls_of_mail_files_and_databases() {
-    let folder = Folder::new().unwrap();
-    let identity = both(&["localhost"], 2020, 2100);
-    let roots = write(&folder, "roots.pem", &identity.certificate_pem);
-    let dialogues: [Dialogue; 6] = [
-        (
-            "smtp",
-            &[
-                ("220 ready\r\n", "EHLO"),
-                ("250-hello\r\n250-SIZE\r\n250-STARTTLS\r\n250 DSN\r\n", "STARTTLS"),
-                ("220 go\r\n", ""),
-            ],
-            true,
-        ),
-        (
-            "smtp",
-            &[
-                ("220-two\r\n220 lines\r\n", "EHLO"),
-                ("250-hello\r\n250 STARTTLS\r\n", "STARTTLS"),
-                ("220 go\r\n", ""),
-            ],
-            true,
-        ),
-        ("smtp", &[("220 ready\r\n", "EHLO"), ("250 hello\r\n", "QUIT")], false),
-        ("ftp", &[("220 ready\r\n", "AUTH TLS"), ("234 go\r\n", "")], true),
-        ("imap", &[("* OK ready\r\n", "")], false),
-        ("pop3", &[("+OK ready\r\n", "")], false),
-    ];
-    let modules: String =
-        ["smtp", "ftp", "imap", "pop3"].map(|name| format!("  {name}: {{prober: tcp, timeout: 2s, tcp: {{starttls: {name}}}, tls_config: {{ca_file: {roots}}}}}\n")).concat();
-    let exporter = start(&folder, &format!("modules:\n{modules}")).await;
-    for (protocol, before, good) in dialogues {
-        let serve = Serve {
-            before: before.to_vec(),
-            ..Serve::chain(&[&identity.certificate_pem], &identity.key_pem)
-        };
-        let server = serve.start().await.unwrap();
-        let page = exporter.probe(protocol, &server.target()).await;
-        shows(
-            &page,
-            &[
-                &format!("ssl_probe_success {}", u8::from(good)),
-                "ssl_probe_phase_duration_seconds{phase=\"starttls\"}",
-            ],
-        );
-        assert_eq!(count(&page, "ssl_cert_not_after{") > 0, good, "{page}");
-    }
-}
-
 #[tokio::test]
 async fn a_proxy_makes_the_tunnel_and_the_name_stays_the_target_s() {
     let folder = Folder::new().unwrap();
@@ -193,4 +142,82 @@ async fn a_proxy_makes_the_tunnel_and_the_name_stays_the_target_s() {
     assert!(!page.contains("c4n4ry"));
     let requests = proxy.requests();
     assert_eq!((requests[0].method.as_str(), requests[0].header("host")), ("CONNECT", "localhost:1"));
+}
+
+#[tokio::test]
+async fn a_socks_proxy_leads_to_a_host_that_only_it_knows() {
+    let folder = Folder::new().unwrap();
+    let identity = both(&["inside.example"], 2020, 2100);
+    let roots = write(&folder, "roots.pem", &identity.certificate_pem);
+    let server = Serve::chain(&[&identity.certificate_pem], &identity.key_pem).start().await.unwrap();
+    let rules = Rules {
+        login: Some(("user".to_owned(), "c4n4ry".to_owned())),
+        hosts: [("inside.example".to_owned(), server.address())].into(),
+        refuse: None,
+    };
+    let proxy = Socks::start(rules).await.unwrap();
+    let module = |name: &str, user: &str| {
+        let url = format!("socks5://{user}@{}", proxy.address());
+        format!(
+            "  {name}: {{prober: https, https: {{proxy_url: '{url}'}}, tls_config: {{ca_file: {roots}}}}}\n"
+        )
+    };
+    let config = format!("modules:\n{}{}", module("good", "user:c4n4ry"), module("wrong", "user:other"));
+    let exporter = start(&folder, &config).await;
+    let page = exporter.probe("good", "inside.example:443").await;
+    shows(&page, &["ssl_probe_success 1", "ssl_probe_phase_duration_seconds{phase=\"proxy\"}"]);
+    assert_eq!(proxy.seen(), ["login user", "connect inside.example:443"]);
+    let page = exporter.probe("wrong", "inside.example:443").await;
+    shows(&page, &["ssl_probe_failure{phase=\"proxy\",reason=\"proxy_authentication\"} 1"]);
+}
+
+#[tokio::test]
+async fn an_http_proxy_leads_to_the_server() {
+    let folder = Folder::new().unwrap();
+    let identity = both(&["localhost"], 2020, 2100);
+    let roots = write(&folder, "roots.pem", &identity.certificate_pem);
+    let server = Serve::chain(&[&identity.certificate_pem], &identity.key_pem).start().await.unwrap();
+    let proxy = Tunnels::start().await.unwrap();
+    let config = format!(
+        "modules:\n  bad: {{prober: https, https: {{proxy_url: 'http://localhost:1'}}, tls_config: {{ca_file: {roots}}}}}\n  good: {{prober: https, https: {{proxy_url: 'http://{}'}}, tls_config: {{ca_file: {roots}}}}}\n",
+        proxy.address()
+    );
+    let exporter = start(&folder, &config).await;
+    shows(&exporter.probe("bad", &server.target()).await, &["ssl_probe_success 0"]);
+    let page = exporter.probe("good", &server.target()).await;
+    let expected =
+        ["ssl_probe_success 1", "ssl_cert_not_after{", "ssl_tls_version_info{version=\"TLS 1.3\"} 1"];
+    shows(&page, &expected);
+    assert_eq!(proxy.seen(), [format!("CONNECT {0} HTTP/1.1\r\nHost: {0}", server.target())]);
+}
+
+/// `TestProbeTCPVerifiedChains`, `TestProbeHTTPSVerifiedChains`: a root in three certificates with one key.
+#[tokio::test]
+async fn every_verified_chain_is_there_and_the_one_that_lives_longest_is_the_first() {
+    let folder = Folder::new().unwrap();
+    let root = Signer::root(Recipe { serial: 1, ..Recipe::new("root", &[]).years(2020, 2095) }).unwrap();
+    let (older, oldest) = (root.again(None, 2020, 2093).unwrap(), root.again(None, 2020, 2091).unwrap());
+    let identity = root.leaf(&Recipe::new("leaf", &["localhost"]).years(2020, 2094)).unwrap();
+    let roots = write(&folder, "roots.pem", [&*oldest.pem, &older.pem, &root.pem].concat());
+    let server = Serve::chain(&[&identity.certificate_pem], &identity.key_pem).start().await.unwrap();
+    let modules = ["tcp", "https"]
+        .map(|name| format!("  {name}: {{prober: {name}, tls_config: {{ca_file: {roots}}}}}\n"));
+    let exporter = start(&folder, &format!("modules:\n{}", modules.concat())).await;
+    let first_of = |year: i64| {
+        let date = format!("{year}-01-01T00:00:00Z");
+        date.parse::<jiff::Timestamp>().unwrap().as_second()
+    };
+    for module in ["tcp", "https"] {
+        let page = exporter.probe(module, &server.target()).await;
+        assert_eq!(count(&page, "ssl_verified_cert_not_after{"), 6, "{page}");
+        for (number, end) in [(0, 2095), (1, 2093), (2, 2091)] {
+            for (serial, year) in [("1", end), ("4711", 2094)] {
+                let series =
+                    format!("ssl_verified_cert_not_after{{chain_no=\"{number}\",serial_no=\"{serial}\"");
+                let expected: f64 = first_of(year).to_string().parse().unwrap();
+                assert_eq!(value(&page, &series), Some(expected), "{page}");
+            }
+        }
+        shows(&page, &["ssl_probe_success 1", &format!("ssl_verified_not_after {}", first_of(2094))]);
+    }
 }

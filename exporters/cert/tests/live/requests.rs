@@ -81,11 +81,15 @@ async fn paths_by_the_names_that_the_peer_has_for_them() {
 
 #[tokio::test]
 async fn ssl_exporter_s_own_example_is_taken() {
-    let example = "default_module: https\nmodules:\n  https:\n    prober: https\n  https_insecure:\n    prober: https\n    tls_config:\n      insecure_skip_verify: true\n  https_renegotiation:\n    prober: https\n    tls_config:\n      renegotiation: freely\n  https_timeout:\n    prober: https\n    timeout: 3s\n  tcp:\n    prober: tcp\n  tcp_servername:\n    prober: tcp\n    tls_config:\n      server_name: example.com\n  tcp_client_auth:\n    prober: tcp\n    tls_config:\n      ca_file: /etc/tls/ca.crt\n      cert_file: /etc/tls/tls.crt\n      key_file: /etc/tls/tls.key\n  tcp_smtp_starttls:\n    prober: tcp\n    tcp:\n      starttls: smtp\n  file:\n    prober: file\n  file_ca_certificates:\n    prober: file\n    target: /etc/ssl/certs/ca-certificates.crt\n  http_file:\n    prober: http_file\n  http_file_proxy:\n    prober: http_file\n    http_file:\n      proxy_url: \"http://localhost:8123\"\n  kubernetes:\n    prober: kubernetes\n  kubernetes_kubeconfig:\n    prober: kubernetes\n    kubernetes:\n      kubeconfig: /root/.kube/config\n  kubeconfig:\n    prober: kubeconfig\n";
+    // its example file, word by word
+    let example = "default_module: https\nmodules:\n  https:\n    prober: https\n  https_insecure:\n    prober: https\n    tls_config:\n      insecure_skip_verify: true\n  https_renegotiation:\n    prober: https\n    tls_config:\n      renegotiation: freely\n  https_proxy:\n    prober: https\n    https:\n      proxy_url: \"socks5://localhost:8123\"\n  https_timeout:\n    prober: https\n    timeout: 3s\n  tcp:\n    prober: tcp\n  tcp_servername:\n    prober: tcp\n    tls_config:\n      server_name: example.com\n  tcp_client_auth:\n    prober: tcp\n    tls_config:\n      ca_file: /etc/tls/ca.crt\n      cert_file: /etc/tls/tls.crt\n      key_file: /etc/tls/tls.key\n  tcp_smtp_starttls:\n    prober: tcp\n    tcp:\n      starttls: smtp\n  file:\n    prober: file\n  file_ca_certificates:\n    prober: file\n    target: /etc/ssl/certs/ca-certificates.crt\n  http_file:\n    prober: http_file\n  http_file_proxy:\n    prober: http_file\n    http_file:\n      proxy_url: \"socks5://localhost:8123\"\n  kubernetes:\n    prober: kubernetes\n  kubernetes_kubeconfig:\n    prober: kubernetes\n    kubernetes:\n      kubeconfig: /root/.kube/config\n  kubeconfig:\n    prober: kubeconfig\n";
     let folder = Folder::new().unwrap();
     let exporter = start(&folder, example).await;
     let page = exporter.probe("tcp_client_auth", "127.0.0.1:1").await;
     shows(&page, &["ssl_probe_success 0", "ssl_probe_failure{phase=\"local\",reason=\"cert_file\"} 1"]);
+    // its proxy by SOCKS, where nobody listens
+    let page = exporter.probe("http_file_proxy", "http://127.0.0.2:1/").await;
+    shows(&page, &["ssl_probe_failure{phase=\"connect\",reason=\"refused\"} 1"]);
 }
 
 #[tokio::test]

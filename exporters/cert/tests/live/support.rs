@@ -91,3 +91,9 @@ pub(crate) fn shows(page: &str, lines: &[&str]) {
         assert!(page.lines().any(|found| found.starts_with(line)), "`{line}` is missing in\n{page}");
     }
 }
+
+/// Standard base64, for what a kubeconfig holds.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    use ::base64::Engine as _;
+    ::base64::engine::general_purpose::STANDARD.encode(bytes)
+}

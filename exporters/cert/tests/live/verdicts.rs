@@ -1,9 +1,10 @@
 //! Every kind of certificate is reported with all its metrics, and the verdict has the right reason.
 
 use kit::pki::{self, Key, Recipe, Signer};
-use kit::process::Folder;
+use kit::process::{Folder, run};
 use kit::tls_server::{Serve, TlsServer};
 
+use crate::openssl::OPENSSL;
 use crate::support::{count, shows, start, value, write};
 
 /// A server, whom the exporter trusts, and what it must say.
@@ -86,6 +87,9 @@ fn chains(chain: &Chain) -> Vec<Case> {
     let direct = chain.root.leaf(&leaf()).unwrap();
     let lonely = pki::self_signed(&leaf()).unwrap();
     let both = pki::self_signed_authority(&leaf()).unwrap();
+    // nobody has seen its intermediate yet, but it says where that is
+    let url = Some("http://authority.invalid/intermediate.der".to_owned());
+    let far = chain.middle.leaf(&Recipe { issuer_url: url, ..leaf() }).unwrap();
     let old_root = chain.root.again(None, 2020, 2021).unwrap();
     let with = |name, certificates: &[&str], reason, served| Case {
         name,
@@ -101,6 +105,10 @@ fn chains(chain: &Chain) -> Vec<Case> {
         Case {
             roots: other.root.pem.clone(),
             ..with("unknown_ca", &[own, &chain.middle.pem], Some("unknown_authority"), 2)
+        },
+        Case {
+            serve: Serve::chain(&[&far.certificate_pem], &far.key_pem),
+            ..with("missing_intermediate", &[], Some("incomplete_chain"), 1)
         },
         Case {
             roots: old_root.pem,
@@ -144,10 +152,13 @@ fn crossed(chain: &Chain) -> Vec<Case> {
     ]
 }
 
+fn all(chain: &Chain) -> Vec<Case> {
+    leaves(chain).into_iter().chain(chains(chain)).chain(crossed(chain)).collect()
+}
+
 #[tokio::test]
 async fn the_certificates_are_all_there_and_the_reason_is_right() {
-    let chain = Chain::new();
-    let cases: Vec<Case> = leaves(&chain).into_iter().chain(chains(&chain)).chain(crossed(&chain)).collect();
+    let cases = all(&Chain::new());
     let folder = Folder::new().unwrap();
     let mut modules = Vec::new();
     let mut servers: Vec<TlsServer> = Vec::new();
@@ -345,3 +356,47 @@ async fn a_client_certificate_that_is_wanted_is_the_reason_and_the_chain_is_ther
         }
     }
 }
+
+/// openssl's numbers for what we have words for; the same number may be more than one word of ours.
+const SAME: [(u32, &[&str]); 9] = [
+    (2, &["incomplete_chain", "unknown_authority"]),
+    (9, &["not_yet_valid"]),
+    (10, &["expired", "expired_intermediate"]),
+    (18, &["self_signed"]),
+    (19, &["unknown_authority"]),
+    (20, &["incomplete_chain", "unknown_authority"]),
+    (21, &["incomplete_chain", "unknown_authority"]),
+    (62, &["hostname_mismatch"]),
+    (64, &["hostname_mismatch"]),
+];
+
+#[tokio::test]
+async fn openssl_is_of_the_same_opinion() {
+    let folder = Folder::new().unwrap();
+    for case in all(&Chain::new()) {
+        let (leaf, others) = case.serve.chain_pem.split_once(END).unwrap();
+        let files = [("leaf", &*format!("{leaf}{END}")), ("others", others), ("roots", &case.roots)]
+            .map(|(name, text)| write(&folder, name, text));
+        let [leaf, others, roots] = &files;
+        let host = if case.host == "localhost" { "-verify_hostname" } else { "-verify_ip" };
+        let mut line = vec!["verify", "-no-CAfile", "-no-CApath", "-purpose", "sslserver", "-trusted", roots];
+        if std::fs::metadata(others).unwrap().len() > 1 {
+            line.extend(["-untrusted", others]);
+        }
+        line.extend([host, case.host, leaf]);
+        let said = run(&OPENSSL, &line).await.map_err(|error| error.to_string());
+        match (case.reason, said) {
+            (None, said) => assert!(said.is_ok(), "{}: {said:?}", case.name),
+            (Some(reason), Err(said)) => {
+                let number = said.split("error ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+                let number: u32 = number.parse().unwrap();
+                let words = SAME.iter().find(|(same, _)| *same == number).map(|(_, words)| *words);
+                assert!(words.is_some_and(|words| words.contains(&reason)), "{}: {said}", case.name);
+            }
+            (Some(_), Ok(said)) => panic!("{}: openssl says {said}", case.name),
+        }
+    }
+}
+
+/// The last line of a certificate.
+const END: &str = "-----END CERTIFICATE-----\n";

@@ -8,6 +8,11 @@ use super::der::days;
 
 const DAY: i64 = 24 * 60 * 60;
 
+/// The longest lifetime that is counted: the longest that public authorities ever gave since 2020. A third of it is 132
+/// days. Internal certificates of two or ten years are due then too: nobody renews them eight months or three years
+/// before their end.
+const MAX_COUNTED: i64 = 398 * DAY;
+
 /// The grace that a renewal has after two thirds of the lifetime, in parts of the lifetime: a twentieth.
 const GRACE_PART: i64 = 20;
 
@@ -34,15 +39,16 @@ pub fn remaining_ratio(not_before: i64, not_after: i64, now: i64) -> f64 {
     ratio
 }
 
-/// When a renewal is due: after two thirds of the lifetime, which is when cert-manager, certbot's 30 of 90 days and
-/// Let's Encrypt's advice have it done.
+/// When a renewal is due: in the last third of the lifetime, which is when cert-manager, certbot's 30 of 90 days and
+/// Let's Encrypt's advice have it done; of lifetimes above 398 days, in the last third of 398 days.
 pub fn renewal_due(not_before: i64, not_after: i64) -> i64 {
-    let all = lifetime(not_before, not_after);
-    not_before.saturating_add(all / 3 * 2 + all % 3 * 2 / 3)
+    let counted = lifetime(not_before, not_after).min(MAX_COUNTED);
+    not_after.max(not_before).saturating_sub(counted / 3 + i64::from(counted % 3 > 0))
 }
 
 /// How long after it is due a renewal may take before it counts as stalled.
 pub fn grace(lifetime: i64) -> i64 {
+    let lifetime = lifetime.min(MAX_COUNTED);
     (lifetime / GRACE_PART).max(MIN_GRACE).min(lifetime / MAX_GRACE_PART)
 }
 

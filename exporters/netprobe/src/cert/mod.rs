@@ -226,9 +226,10 @@ impl Certificate {
         der::hex(&self.fingerprint)
     }
 
-    /// The serial number in hexadecimal, as its bytes are.
+    /// The serial number in hexadecimal, as its bytes are, without the zero that only says that it is not negative.
     pub fn serial_hex(&self) -> String {
-        der::hex(self.serial_raw())
+        let raw = self.serial_raw();
+        der::hex(raw.strip_prefix(&[0]).unwrap_or(raw))
     }
 
     /// Whether it says that it may sign others.
@@ -262,6 +263,11 @@ impl Certificate {
             self.part(&self.tbs),
             self.part(&self.signature),
         )
+    }
+
+    /// What was signed, and the signature.
+    pub(crate) fn signed_parts(&self) -> (&[u8], &[u8]) {
+        (self.part(&self.tbs), self.part(&self.signature))
     }
 
     /// Whether it is valid at `now` by its dates; both ends count.

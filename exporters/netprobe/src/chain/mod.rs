@@ -57,6 +57,11 @@ impl Served {
         self.chain.first()?.as_ref().ok()
     }
 
+    /// When the first of the served certificates runs out.
+    pub fn earliest_end(&self) -> Option<i64> {
+        self.certificates().map(|(_, certificate)| certificate.not_after).min()
+    }
+
     /// The certificates that can be read, with their positions.
     pub fn certificates(&self) -> impl Iterator<Item = (usize, &Arc<Certificate>)> {
         self.chain.iter().enumerate().filter_map(|(at, read)| read.as_ref().ok().map(|read| (at, read)))
@@ -132,7 +137,7 @@ pub fn judge(served: &Served, against: &Against<'_>) -> Verdict {
     };
     let others: Vec<&Arc<Certificate>> =
         served.certificates().filter(|(at, _)| *at > 0).map(|(_, read)| read).collect();
-    let mut search = paths::Search::new(leaf, &others, against.roots, against.now);
+    let mut search = paths::Search::new(leaf, &others, against);
     let mut found = search.sound();
     // webpki takes no short keys, so it has no opinion on paths that have one
     found.retain(|path| path.fault.is_some() || second::agrees(&path.certificates, against.now));

@@ -12,6 +12,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ALL_VERSIONS, ClientConfig, SupportedProtocolVersion};
 use toolkit::tls::AnyCertificate;
 
+use super::Version;
 use super::recorder::Recorder;
 
 /// What is offered, as browsers and Go do: the hybrid with ML-KEM first, so that a server which has it shows it.
@@ -19,7 +20,7 @@ const GROUPS: [&dyn SupportedKxGroup; 4] =
     [kx_group::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
 
 /// The versions that are offered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Versions {
     /// TLS 1.2 and 1.3.
     #[default]
@@ -31,6 +32,18 @@ pub enum Versions {
 }
 
 impl Versions {
+    /// Those from `least` to `most` that we speak; none where they are too old, or out of order.
+    pub fn between(least: Option<Version>, most: Option<Version>) -> Option<Self> {
+        let within =
+            |version| least.is_none_or(|least| least <= version) && most.is_none_or(|most| version <= most);
+        match (within(Version::Tls12), within(Version::Tls13)) {
+            (true, true) => Some(Self::All),
+            (true, false) => Some(Self::Only12),
+            (false, true) => Some(Self::Only13),
+            (false, false) => None,
+        }
+    }
+
     fn supported(self) -> &'static [&'static SupportedProtocolVersion] {
         const ONLY_12: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
         const ONLY_13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
@@ -154,6 +167,22 @@ mod tests {
         let client = Client::new(&ClientSettings::default()).unwrap();
         assert!(format!("{:?}", client.config.resumption).contains("NoClientSessionStorage"));
         assert!(format!("{client:?}").contains("identity: None"));
+    }
+
+    #[test]
+    fn versions_in_between() {
+        use Version::{Tls10, Tls11, Tls12, Tls13};
+        for (least, most, expected) in [
+            (None, None, Some(Versions::All)),
+            (Some(Tls10), None, Some(Versions::All)),
+            (Some(Tls13), None, Some(Versions::Only13)),
+            (None, Some(Tls12), Some(Versions::Only12)),
+            (Some(Tls12), Some(Tls13), Some(Versions::All)),
+            (None, Some(Tls11), None),
+            (Some(Tls13), Some(Tls12), None),
+        ] {
+            assert_eq!(Versions::between(least, most), expected, "{least:?} {most:?}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 pub use client::{Client, ClientError, ClientSettings, Identity, Versions};
 pub(crate) use names::older_ciphers;
 pub use names::{Cipher, Group, Version, alert_name};
+pub(crate) use outcome::is_about_us;
 pub use recorder::Proof;
 pub use stream::TlsStream;
 

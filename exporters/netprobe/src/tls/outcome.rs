@@ -24,6 +24,11 @@ const ABOUT_US: [AlertDescription; 11] = [
     AlertDescription::DecryptError,
 ];
 
+/// Whether an alert is how a server answers a client certificate.
+pub(crate) fn is_about_us(alert: AlertDescription) -> bool {
+    ABOUT_US.contains(&alert)
+}
+
 /// Why the handshake failed, seen what was seen until then.
 pub(super) fn failure(error: io::Error, seen: &Seen, showed_ours: bool) -> Failure {
     let asked = seen.requested_client_certificate;
@@ -42,7 +47,7 @@ pub(super) fn failure(error: io::Error, seen: &Seen, showed_ours: bool) -> Failu
             let code = u8::from(*alert);
             let reason = match alert {
                 AlertDescription::CertificateRequired => ours,
-                alert if asked && ABOUT_US.contains(alert) => ours,
+                alert if asked && is_about_us(*alert) => ours,
                 AlertDescription::ProtocolVersion => Reason::TlsVersion,
                 AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
                     Reason::TlsParameters

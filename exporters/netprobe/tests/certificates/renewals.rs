@@ -8,8 +8,8 @@ const HOUR: i64 = 60 * 60;
 const DAY: i64 = 24 * HOUR;
 const START: i64 = 1_800_000_000;
 
-/// Lifetimes in days that are in use, or will be.
-const LIFETIMES: [i64; 7] = [6, 10, 45, 47, 90, 200, 398];
+/// Lifetimes in days that are in use, or will be; the last ones are of internal authorities.
+const LIFETIMES: [i64; 9] = [6, 10, 45, 47, 90, 200, 398, 500, 730];
 
 /// Two years in which a renewer looks every `every` seconds and renews what is due; a monitor looks every `check`
 /// seconds. The renewer stops for good at `stall`. Returns when the monitor said that it is overdue.
@@ -57,7 +57,8 @@ proptest! {
         let latest = stall + renewal_due(0, lifetime) + grace(lifetime);
         prop_assert!(found > stall.min(latest) - lifetime && found <= latest + check, "{found} {latest}");
         // and there is time left to act
-        prop_assert!(remaining_ratio(0, lifetime, renewal_due(0, lifetime) + grace(lifetime)) > 0.16);
+        let left = lifetime - renewal_due(0, lifetime) - grace(lifetime);
+        prop_assert!(left > lifetime.min(398 * DAY) / 100 * 16);
     }
 }
 
@@ -71,6 +72,29 @@ fn the_first_moment_of_being_late() {
     }
     assert!(!renewal_overdue(0, HOUR, 49 * 60));
     assert!(renewal_overdue(0, HOUR, 51 * 60), "lifetimes of an hour have a grace of minutes");
+}
+
+/// The last 132 days and 16 hours, and 19 days and 22 hours of grace: long before that nobody thinks of renewing.
+#[test]
+fn certificates_of_many_years_are_due_in_the_last_third_of_398_days() {
+    for years in [2, 5, 10, 100, 7970] {
+        let lifetime = years * 365 * DAY;
+        let due = renewal_due(0, lifetime);
+        assert_eq!((lifetime - due) / HOUR, 132 * 24 + 16, "{years} years");
+        assert_eq!(grace(lifetime), 398 * DAY / 20);
+        let late = due + grace(lifetime);
+        assert_eq!(
+            (renewal_overdue(0, lifetime, late), renewal_overdue(0, lifetime, late + 1)),
+            (false, true)
+        );
+    }
+    // two years and not renewed at all: silent until then, and told within one check
+    let silent = two_years(10 * 365 * DAY, DAY, HOUR, Some(0));
+    assert_eq!(silent, None);
+    let lifetime = 730 * DAY;
+    let told = two_years(lifetime, DAY, HOUR, Some(0)).unwrap();
+    let late = START + renewal_due(0, lifetime) + grace(lifetime);
+    assert!((late..=late + HOUR).contains(&told), "{told} {late}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kit::blackhole::Silent;
+use kit::dialogue::{Scripted, Step, expect, send};
 use kit::tls::{Authority, LOOPBACK};
 use netprobe::failure::Reason;
 use netprobe::phase::Phase;
@@ -18,9 +19,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::{
-    Scripted, Step, any_server, der, expect, options, options_with, send, server_config, soon,
-};
+use crate::support::{any_server, der, options, options_with, server_config, soon, to};
 
 const VERSIONS: [(&SupportedProtocolVersion, Version); 2] =
     [(&rustls::version::TLS12, Version::Tls12), (&rustls::version::TLS13, Version::Tls13)];
@@ -34,7 +33,7 @@ async fn everything_that_was_agreed_is_seen() {
     let mut certified = CertifiedKey::from_der(chain.clone(), key, &default_provider()).unwrap();
     certified.ocsp = Some(b"a staple".to_vec());
     config.cert_resolver = Arc::new(SingleCertAndKey::from(certified)) as Arc<dyn ResolvesServerCert>;
-    let server = Scripted::start(vec![Step::Tls(Arc::new(config))]).await;
+    let server = Scripted::start(vec![Step::Tls(Arc::new(config))]).await.unwrap();
     for (versions, version, cipher) in [
         (Versions::All, Version::Tls13, "TLS_AES_256_GCM_SHA384"),
         (Versions::Only13, Version::Tls13, "TLS_AES_256_GCM_SHA384"),
@@ -42,7 +41,7 @@ async fn everything_that_was_agreed_is_seen() {
     ] {
         let alpn = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let settings = ClientSettings { alpn, versions, ..ClientSettings::default() };
-        let observation = observe(&server.dial(), None, &options_with(&settings), soon()).await;
+        let observation = observe(&to(server.address()), None, &options_with(&settings), soon()).await;
         assert!(observation.failure.is_none(), "{:?}", observation.failure);
         let seen = observation.seen;
         assert_eq!(seen.chain, chain.iter().map(|certificate| certificate.to_vec()).collect::<Vec<_>>());
@@ -66,10 +65,10 @@ async fn a_server_that_does_not_hold_the_key_is_found_out() {
     let key = default_provider().key_provider.load_private_key(another).unwrap();
     let mut config = server_config(&authority.server(&LOOPBACK).unwrap());
     config.cert_resolver = Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key)));
-    let server = Scripted::start(vec![Step::Tls(Arc::new(config))]).await;
+    let server = Scripted::start(vec![Step::Tls(Arc::new(config))]).await.unwrap();
     for versions in [Versions::Only12, Versions::Only13] {
         let settings = ClientSettings { versions, ..ClientSettings::default() };
-        let observation = observe(&server.dial(), None, &options_with(&settings), soon()).await;
+        let observation = observe(&to(server.address()), None, &options_with(&settings), soon()).await;
         assert_eq!(observation.failure.unwrap().reason, Reason::TlsSignature, "{versions:?}");
         assert_eq!((observation.seen.proof, observation.seen.chain.len()), (Proof::Wrong, 1));
         assert!(observation.stream.is_none());
@@ -78,10 +77,10 @@ async fn a_server_that_does_not_hold_the_key_is_found_out() {
 
 #[tokio::test]
 async fn no_session_is_resumed() {
-    let server = Scripted::start(vec![Step::Tls(any_server())]).await;
+    let server = Scripted::start(vec![Step::Tls(any_server())]).await.unwrap();
     let options = options();
     for _ in 0..3 {
-        let observation = observe(&server.dial(), None, &options, soon()).await;
+        let observation = observe(&to(server.address()), None, &options, soon()).await;
         assert_eq!(observation.seen.chain.len(), 1);
         assert_eq!(observation.seen.proof, Proof::Given);
     }
@@ -122,13 +121,14 @@ async fn a_server_that_wants_a_client_certificate_is_seen_before_it_refuses() {
     let authority = Authority::new().unwrap();
     let stranger = Authority::new().unwrap();
     for (version, ours) in VERSIONS {
-        let server = Scripted::start(vec![Step::Tls(Arc::new(wanting(&authority, version, false)))]).await;
+        let server =
+            Scripted::start(vec![Step::Tls(Arc::new(wanting(&authority, version, false)))]).await.unwrap();
         for (settings, expected) in [
             (ClientSettings::default(), Some(Reason::ClientCertificateRequired)),
             (showing(&stranger), Some(Reason::ClientCertificateRefused)),
             (showing(&authority), None),
         ] {
-            let observation = observe(&server.dial(), None, &options_with(&settings), soon()).await;
+            let observation = observe(&to(server.address()), None, &options_with(&settings), soon()).await;
             let reason = observation.failure.as_ref().map(|failure| failure.reason);
             assert_eq!(reason, expected, "{ours:?} {:?}", observation.failure);
             let seen = observation.seen;
@@ -147,8 +147,9 @@ async fn a_server_that_wants_a_client_certificate_is_seen_before_it_refuses() {
 async fn a_server_that_only_asks_for_one_goes_on_without() {
     let authority = Authority::new().unwrap();
     for (version, ours) in VERSIONS {
-        let server = Scripted::start(vec![Step::Tls(Arc::new(wanting(&authority, version, true)))]).await;
-        let observation = observe(&server.dial(), None, &options(), soon()).await;
+        let server =
+            Scripted::start(vec![Step::Tls(Arc::new(wanting(&authority, version, true)))]).await.unwrap();
+        let observation = observe(&to(server.address()), None, &options(), soon()).await;
         assert!(observation.failure.is_none(), "{ours:?}");
         assert!(observation.seen.requested_client_certificate);
     }
@@ -192,8 +193,8 @@ async fn servers_that_speak_no_tls() {
         (vec![send(b"\x15\x03\x01\x00\x02\x02\x46"), Step::Hold], Reason::TlsVersion),
         (vec![send(b"\x15\x03\x01\x00\x02\x02\x50"), Step::Hold], Reason::TlsAlert),
     ] {
-        let server = Scripted::start(steps).await;
-        let observation = observe(&server.dial(), None, &options(), soon()).await;
+        let server = Scripted::start(steps).await.unwrap();
+        let observation = observe(&to(server.address()), None, &options(), soon()).await;
         let failure = observation.failure.unwrap();
         // whoever closes while we write resets
         let closes = [expected, Reason::Reset].contains(&failure.reason) && expected == Reason::Closed;

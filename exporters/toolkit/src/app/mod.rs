@@ -7,6 +7,7 @@
 //! - a reload is atomic: parse, validate, swap; a bad file keeps the old configuration;
 //! - health never depends on a target.
 
+mod below;
 mod command;
 mod pages;
 mod reload;
@@ -15,6 +16,7 @@ mod run;
 use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::ArgMatches;
 
@@ -22,9 +24,10 @@ use crate::cli::CommonFlags;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Document};
 use crate::expo::Page;
-use crate::scrape::Scrape;
-use crate::web::Section;
+use crate::scrape::{self, Scrape};
+use crate::web::{Link, Section};
 
+pub use below::Below;
 pub use command::main;
 pub use run::{App, Running};
 
@@ -65,6 +68,9 @@ pub trait Program: Send + Sync + Sized + 'static {
 
     /// Where the program it replaces answers health checks, and its words; asked without a password, as `/-/healthy`.
     const PEER_HEALTH: Option<(&'static str, &'static str)> = None;
+
+    /// Whether probes of the same thing that overlap share one. A program that measures its targets measures each time.
+    const SHARES_PROBES: bool = true;
 
     /// Its own flags, beside the common ones.
     type Flags: clap::Args + Clone + Send + Sync + 'static;
@@ -120,12 +126,36 @@ pub trait Program: Send + Sync + Sized + 'static {
         async { Err(ProbeError::NotFound("this program takes no targets".to_owned())) }
     }
 
+    /// How long a probe may take whose client sent this scrape timeout, as it came.
+    ///
+    /// # Errors
+    /// It cannot be read, and the program does not take that for nothing.
+    fn probe_budget(timeout: Option<&str>, offset: Duration) -> Result<Duration, ProbeError> {
+        Ok(scrape::budget(timeout, offset))
+    }
+
+    /// Probes, and tells a person what happened, where the request asks for that instead of a page of metrics. Asked
+    /// before [`Program::probe`].
+    fn explain(
+        &self,
+        request: &ProbeRequest,
+        scrape: &Scrape,
+    ) -> impl Future<Output = Result<Option<String>, ProbeError>> + Send {
+        let _ = (request, scrape);
+        async { Ok(None) }
+    }
+
     /// Whether it can do its work, apart from its targets.
     ///
     /// # Errors
     /// Why not, in a few words.
     fn ready(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    /// More pages for the landing page to lead to.
+    fn links(&self) -> Vec<Link> {
+        Vec::new()
     }
 
     /// More for the landing page.
@@ -217,4 +247,7 @@ pub enum ProbeError {
     /// There is nothing here: 404.
     #[error("{0}")]
     NotFound(String),
+    /// The request cannot be read, for which the program that this one replaces blames itself: 500.
+    #[error("{0}")]
+    Internal(String),
 }

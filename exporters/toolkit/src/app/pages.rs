@@ -19,7 +19,7 @@ use super::reload::Reloader;
 use super::{ProbeError, ProbeRequest, Program};
 use crate::cli::CommonFlags;
 use crate::expo::{Finished, Page, negotiate_compression, negotiate_format};
-use crate::scrape::{Flights, Scrape, deadline};
+use crate::scrape::{Flights, Scrape, TIMEOUT_HEADER, budget};
 use crate::selfmon::SelfMetrics;
 use crate::web::{self, Landing, ProbeForm, ProbeParameter};
 
@@ -36,7 +36,7 @@ pub(super) struct Pages<P: Program> {
     timeout_offset: Duration,
     show_common_metrics: bool,
     reloader: Arc<Reloader<P>>,
-    flights: Flights<Wanted, Result<Arc<Finished>, Refusal>>,
+    flights: Flights<Wanted, Result<Collected, Refusal>>,
     /// Places for collections; those who join one need none.
     places: Semaphore,
 }
@@ -46,6 +46,13 @@ pub(super) struct Pages<P: Program> {
 enum Refusal {
     Busy,
     Probe(ProbeError),
+}
+
+/// What a scrape is answered with.
+#[derive(Debug)]
+enum Collected {
+    Page(Arc<Finished>),
+    Text(String),
 }
 
 /// What a scrape collects; those who want the same share it.
@@ -116,38 +123,59 @@ impl<P: Program> Pages<P> {
         headers: &HeaderMap,
     ) -> Response {
         let in_flight = pages.metrics.in_flight();
-        let deadline = deadline(headers, pages.timeout_offset, Instant::now());
-        let landed = pages
-            .flights
-            .join(wanted.clone(), deadline, || Self::collect(Arc::clone(&pages), wanted, Scrape { deadline }))
-            .await;
-        let response = match landed.as_deref() {
-            Some(Ok(page)) => page_response(page, headers),
-            Some(Err(refusal)) => refusal.response(),
-            None => (StatusCode::INTERNAL_SERVER_ERROR, "500: the scrape panicked; the log has the cause\n")
-                .into_response(),
+        let timeout = headers.get(TIMEOUT_HEADER).and_then(|value| value.to_str().ok());
+        let budget = match wanted {
+            Wanted::Metrics => Ok(budget(timeout, pages.timeout_offset)),
+            Wanted::Probe(_) => P::probe_budget(timeout, pages.timeout_offset),
+        };
+        let response = match budget {
+            Ok(budget) => Self::within(Arc::clone(&pages), wanted, budget, headers).await,
+            Err(error) => Refusal::Probe(error).response(),
         };
         drop(in_flight);
         pages.metrics.count_request(handler, response.status().as_u16());
         response
     }
 
-    async fn collect(pages: Arc<Self>, wanted: Wanted, scrape: Scrape) -> Result<Arc<Finished>, Refusal> {
+    async fn within(pages: Arc<Self>, wanted: Wanted, budget: Duration, headers: &HeaderMap) -> Response {
+        let scrape = Scrape { deadline: Instant::now() + budget, budget };
+        let collect = || Self::collect(Arc::clone(&pages), wanted.clone(), scrape);
+        let shares = P::SHARES_PROBES || wanted == Wanted::Metrics;
+        let landed = if shares {
+            pages.flights.join(wanted.clone(), scrape.deadline, collect).await
+        } else {
+            // it ends with the request: a client that went away wants nothing more
+            Some(Arc::new(collect().await))
+        };
+        match landed.as_deref() {
+            Some(Ok(Collected::Page(page))) => page_response(page, headers),
+            Some(Ok(Collected::Text(text))) => text.clone().into_response(),
+            Some(Err(refusal)) => refusal.response(),
+            None => (StatusCode::INTERNAL_SERVER_ERROR, "500: the scrape panicked; the log has the cause\n")
+                .into_response(),
+        }
+    }
+
+    async fn collect(pages: Arc<Self>, wanted: Wanted, scrape: Scrape) -> Result<Collected, Refusal> {
         let Ok(_place) = pages.places.try_acquire() else { return Err(Refusal::Busy) };
         let mut page = Page::new();
         let collecting = async {
             match &wanted {
                 Wanted::Metrics => {
                     pages.program.scrape(&scrape, &mut page).await;
-                    Ok(())
+                    Ok(None)
                 }
-                Wanted::Probe(request) => pages.program.probe(request, &scrape, &mut page).await,
+                Wanted::Probe(request) => match pages.program.explain(request, &scrape).await? {
+                    Some(text) => Ok(Some(text)),
+                    None => pages.program.probe(request, &scrape, &mut page).await.map(|()| None),
+                },
             }
         };
-        if let Ok(outcome) = timeout_at(scrape.deadline + GRACE, collecting).await {
-            outcome.map_err(Refusal::Probe)?;
-        } else {
-            error!("the scrape did not end at its deadline; the page holds what it had");
+        match timeout_at(scrape.deadline + GRACE, collecting).await {
+            Ok(Ok(Some(text))) => return Ok(Collected::Text(text)),
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => return Err(Refusal::Probe(error)),
+            Err(_) => error!("the scrape did not end at its deadline; the page holds what it had"),
         }
         let (mut finished, dropped) = page.finish();
         pages.metrics.count_dropped(dropped);
@@ -155,7 +183,7 @@ impl<P: Program> Pages<P> {
             let own = pages.metrics.samples(pages.show_common_metrics);
             pages.metrics.count_dropped(finished.append(own));
         }
-        Ok(Arc::new(finished))
+        Ok(Collected::Page(Arc::new(finished)))
     }
 
     fn landing(&self) -> Response {
@@ -170,6 +198,7 @@ impl<P: Program> Pages<P> {
                 required: true,
             }],
         });
+        landing.links.extend(self.program.links());
         landing.sections = self.program.landing();
         web::page(&landing)
     }
@@ -226,6 +255,7 @@ impl Refusal {
                     ProbeError::BadRequest(_) => StatusCode::BAD_REQUEST,
                     ProbeError::Forbidden(_) => StatusCode::FORBIDDEN,
                     ProbeError::NotFound(_) => StatusCode::NOT_FOUND,
+                    ProbeError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
                 };
                 (status, format!("{error}\n")).into_response()
             }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::pages::Pages;
-use super::reload::Reloader;
+use super::reload::{self, Before, Reloader};
 use super::{Context, Program, StartError};
 use crate::cli::{self, CommonFlags, Flags, Invocation};
 use crate::clock::Clock;
@@ -24,6 +24,7 @@ pub struct App<P: Program> {
     access: Arc<Access>,
     router: axum::Router,
     reloader: Arc<Reloader<P>>,
+    before: Before,
 }
 
 /// A program that serves in the background, for tests.
@@ -41,6 +42,7 @@ impl<P: Program> App<P> {
     /// Configuration that is wrong, an address that cannot be listened on, or what the program cannot open.
     pub async fn build(flags: Flags<P::Flags>) -> Result<Self, StartError> {
         let common = &flags.common;
+        let before = Before::of(common);
         let document = common.config().map(Document::read).transpose()?;
         let config = P::configure(&flags.own, document.as_ref())?;
         let access = Arc::new(access::<P>(common)?);
@@ -63,7 +65,8 @@ impl<P: Program> App<P> {
             metrics.clone(),
         ));
         let router = Pages::router(Arc::clone(&program), common, metrics, Arc::clone(&reloader));
-        Ok(Self { program, listener, access, router, reloader })
+        let router = common.below.place(router);
+        Ok(Self { program, listener, access, router, reloader, before })
     }
 
     /// Where it listens; with port 0 asked for, the port that was given.
@@ -78,7 +81,9 @@ impl<P: Program> App<P> {
 
     /// Serves until `shutdown` is done, then finishes what is under way.
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send + 'static) {
+        let following = tokio::spawn(reload::follow(Arc::clone(&self.reloader), self.before));
         self.listener.serve(self.router, self.access, shutdown).await;
+        following.abort();
         self.program.stop().await;
     }
 

@@ -73,6 +73,10 @@ impl Document {
         if problems.is_empty() { Ok(values) } else { Err(ConfigError::invalid(&self.file, problems)) }
     }
 
+    pub(super) fn root(&self) -> &Node {
+        &self.root
+    }
+
     /// The file's name as it was given.
     pub fn file(&self) -> &str {
         &self.file

@@ -120,6 +120,14 @@ impl<'a> Fields<'a> {
         self.item(key)?.fields()
     }
 
+    /// A nested map all of whose keys may be absent: where it is absent itself, it is read as an empty one.
+    pub fn section(&mut self, key: &str) -> Option<Self> {
+        match self.item(key) {
+            Some(item) => item.fields(),
+            None => Some(Self::new(self.scope, &[], self.position_of(key), false)),
+        }
+    }
+
     /// A list of anything; what `decode` refuses with `None` is left out.
     pub fn list<T>(&mut self, key: &str, decode: impl FnMut(Item<'a>) -> Option<T>) -> Vec<T> {
         self.item(key).map(|item| item.list(decode)).unwrap_or_default()

@@ -39,6 +39,14 @@ impl<'a> Item<'a> {
         self.text("a string").map(|text| text.text.to_string())
     }
 
+    /// The bytes of what is written as `!!binary`; `None`, without a complaint, of anything else.
+    pub fn binary(&self) -> Option<&'a [u8]> {
+        match &self.node.value {
+            Value::Text(text) => text.binary.as_ref().map(|bytes| bytes.as_slice()),
+            _ => None,
+        }
+    }
+
     /// A bool.
     pub fn bool(&self) -> Option<bool> {
         let text = self.text(BOOL)?;
@@ -167,6 +175,10 @@ impl<'a> Item<'a> {
         Self { scope, node, name }
     }
 
+    pub(super) fn node(&self) -> &'a Node {
+        self.node
+    }
+
     /// The name of an environment variable.
     pub(super) fn environment_name(&self) -> Option<String> {
         let name = self.string()?;
@@ -194,7 +206,10 @@ impl<'a> Item<'a> {
 
     fn text(&self, expected: &str) -> Option<&'a Text> {
         if let Value::Text(text) = &self.node.value {
-            return Some(text);
+            let is_text = text.binary.as_ref().is_none_or(|bytes| std::str::from_utf8(bytes).is_ok());
+            return is_text
+                .then_some(text)
+                .or_else(|| self.refuse(format!("expected {expected}, found bytes")));
         }
         self.wrong_kind(expected)
     }

@@ -25,6 +25,7 @@ mod percent;
 mod redact;
 mod scalar;
 mod secret;
+mod show;
 mod similar;
 mod yaml;
 

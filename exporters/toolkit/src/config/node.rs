@@ -27,10 +27,13 @@ pub(super) enum Value {
 }
 
 /// A scalar as it was written: `2` and `true` stay text until somebody asks for a number or a bool.
+#[expect(clippy::struct_field_names, reason = "what a text is made of is its text")]
 pub(super) struct Text {
     pub(super) text: Zeroizing<String>,
     /// Written without quotes, so it may also be read as a number or a bool.
     pub(super) plain: bool,
+    /// The bytes that a `!!binary` stands for; its text is empty where they are none.
+    pub(super) binary: Option<Zeroizing<Vec<u8>>>,
 }
 
 pub(super) struct Entry {

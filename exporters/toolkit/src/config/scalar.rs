@@ -62,7 +62,7 @@ mod tests {
     use super::{Text, bool, float, integer};
 
     fn written(text: &str) -> Text {
-        Text { text: Zeroizing::new(text.to_owned()), plain: true }
+        Text { text: Zeroizing::new(text.to_owned()), plain: true, binary: None }
     }
 
     #[test]

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::zeroize::Zeroizing;
 use serde_yaml::granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Tag, options};
 
@@ -94,10 +96,12 @@ impl Builder {
             Event::Scalar(text, style, anchor, tag) => {
                 self.tag(tag.as_deref(), written.unwrap_or(position));
                 let plain = style == ScalarStyle::Plain && !is_string(tag.as_deref());
-                let value = if plain && is_null(&text) {
+                let value = if is_binary(tag.as_deref()) {
+                    Value::Text(self.binary(&text, position))
+                } else if plain && is_null(&text) {
                     Value::Null
                 } else {
-                    Value::Text(Text { text: Zeroizing::new(text.into_owned()), plain })
+                    Value::Text(Text { text: Zeroizing::new(text.into_owned()), plain, binary: None })
                 };
                 self.finish(position, anchor, value)?;
             }
@@ -170,14 +174,29 @@ impl Builder {
 
     /// Tags other than YAML's own promise something (`!vault`, `!env`) that we would not do: say so.
     fn tag(&mut self, tag: Option<&Tag>, position: Position) {
-        if let Some(tag) = tag.filter(|tag| tag.is_custom()) {
+        if let Some(tag) = tag.filter(|tag| tag.is_custom() && !is_binary(Some(tag))) {
             self.problems.push((position, format!("the tag {} is not supported", quoted(&tag.original()))));
         }
+    }
+
+    /// What a `!!binary` stands for. As text it is read where its bytes are UTF-8.
+    fn binary(&mut self, text: &str, position: Position) -> Text {
+        let digits: Zeroizing<String> = Zeroizing::new(text.split_ascii_whitespace().collect());
+        let bytes = Zeroizing::new(STANDARD.decode(digits.as_bytes()).unwrap_or_else(|_| {
+            self.problems.push((position, "the text after `!!binary` is not base64".to_owned()));
+            Vec::new()
+        }));
+        let text = Zeroizing::new(std::str::from_utf8(&bytes).unwrap_or_default().to_owned());
+        Text { text, plain: false, binary: Some(bytes) }
     }
 }
 
 fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
+}
+
+fn is_binary(tag: Option<&Tag>) -> bool {
+    tag.is_some_and(|tag| tag.parts() == ("tag:yaml.org,2002:", "binary"))
 }
 
 fn is_string(tag: Option<&Tag>) -> bool {

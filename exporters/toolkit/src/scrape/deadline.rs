@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use axum::http::HeaderMap;
-use tokio::time::Instant;
-
 /// Prometheus' own default `scrape_timeout`, for clients that do not say theirs (curl, a browser).
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -15,20 +12,19 @@ pub const DEFAULT_TIMEOUT_OFFSET: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_mins(5);
 
 /// The header in which Prometheus says its `scrape_timeout`, in seconds.
-const HEADER: &str = "x-prometheus-scrape-timeout-seconds";
+pub const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
-/// The moment by which this scrape has to be collected: the client's timeout less `offset`. When the offset would
-/// eat more than half of a short timeout, half of the timeout is used.
-pub fn deadline(headers: &HeaderMap, offset: Duration, now: Instant) -> Instant {
-    now + budget(headers.get(HEADER).and_then(|value| value.to_str().ok()), offset)
+/// How long a scrape may take whose client says this in [`TIMEOUT_HEADER`]; what cannot be read is as good as nothing.
+pub fn budget(header: Option<&str>, offset: Duration) -> Duration {
+    let asked = header.and_then(|text| text.trim().parse::<f64>().ok()).filter(|seconds| *seconds > 0.0);
+    let timeout = asked.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    without_offset(timeout.unwrap_or(DEFAULT_TIMEOUT), offset)
 }
 
-fn budget(header: Option<&str>, offset: Duration) -> Duration {
-    let asked = header.and_then(|text| text.trim().parse::<f64>().ok()).filter(|seconds| *seconds > 0.0);
-    let timeout = asked
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .unwrap_or(DEFAULT_TIMEOUT)
-        .min(LONGEST);
+/// The client's timeout less `offset`. When the offset would eat more than half of a short timeout, half of the timeout
+/// is used.
+pub fn without_offset(timeout: Duration, offset: Duration) -> Duration {
+    let timeout = timeout.min(LONGEST);
     timeout.saturating_sub(offset).max(timeout / 2)
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
@@ -34,6 +35,8 @@ pub const COLLECTOR_METRICS: [Desc<'_>; 2] = [SUCCESS, DURATION];
 pub struct Scrape {
     /// When the answer must be complete. A collector is dropped at this moment; what it wrote until then is kept.
     pub deadline: Instant,
+    /// How long that was when the request came.
+    pub budget: Duration,
 }
 
 /// A part of a page that is collected on its own.
@@ -162,7 +165,6 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use super::*;
     use crate::expo::{Compression, Format};
@@ -202,7 +204,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_failure_costs_only_itself() {
         let started = Instant::now();
-        let scrape = Scrape { deadline: started + Duration::from_secs(3) };
+        let budget = Duration::from_secs(3);
+        let scrape = Scrape { deadline: started + budget, budget };
         let mut page = Page::new();
         let collectors: [&dyn Collector; 4] =
             [&Scripted::Hangs, &Scripted::Panics, &Scripted::Works, &Scripted::Fails];

@@ -11,7 +11,7 @@ mod fanout;
 mod flights;
 mod targets;
 
-pub use deadline::{DEFAULT_TIMEOUT, DEFAULT_TIMEOUT_OFFSET, deadline};
+pub use deadline::{DEFAULT_TIMEOUT, DEFAULT_TIMEOUT_OFFSET, TIMEOUT_HEADER, budget, without_offset};
 pub use fanout::{
     COLLECTOR_METRICS, CollectError, Collecting, Collector, Failures, Scrape, collect_all, none_collected,
 };

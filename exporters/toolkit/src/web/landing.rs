@@ -71,6 +71,8 @@ pub struct Section {
     pub columns: Vec<String>,
     /// Its rows.
     pub rows: Vec<Vec<String>>,
+    /// Where the last cell of each row leads, on this program; may be empty.
+    pub links: Vec<String>,
 }
 
 impl Landing {
@@ -158,12 +160,17 @@ impl fmt::Display for ProbeForm {
 impl fmt::Display for Section {
     fn fmt(&self, page: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(page, "<h2>{}</h2>\n<div class=\"wide\">\n<table>", Escaped(&self.title))?;
-        let heads = (!self.columns.is_empty()).then_some((&self.columns, "th"));
-        let rows = self.rows.iter().map(|cells| (cells, "td"));
-        for (cells, tag) in heads.into_iter().chain(rows) {
+        let heads = (!self.columns.is_empty()).then_some((&self.columns, "th", None));
+        let links = self.links.iter().map(Some).chain(std::iter::repeat(None));
+        let rows = self.rows.iter().zip(links).map(|(cells, link)| (cells, "td", link));
+        for (cells, tag, link) in heads.into_iter().chain(rows) {
             page.write_str("<tr>")?;
-            for cell in cells {
-                write!(page, "<{tag}>{}</{tag}>", Escaped(cell))?;
+            for (at, cell) in cells.iter().enumerate() {
+                let cell = Escaped(cell);
+                match link.filter(|_| at + 1 == cells.len()) {
+                    Some(path) => write!(page, "<{tag}><a href=\"{}\">{cell}</a></{tag}>", Relative(path))?,
+                    None => write!(page, "<{tag}>{cell}</{tag}>")?,
+                }
             }
             page.write_str("</tr>\n")?;
         }
@@ -180,7 +187,8 @@ impl fmt::Display for Relative<'_> {
     }
 }
 
-struct Escaped<'a>(&'a str);
+/// A text inside a page's element or attribute.
+pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, page: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -42,6 +42,6 @@ pub use address::InvalidAddress;
 pub use connection::Peer;
 pub use guard::{Given, Guard};
 pub use healthcheck::{Transport, healthcheck};
-pub use landing::{Landing, Link, ProbeForm, ProbeParameter, Section, not_found, page, render};
+pub use landing::{Escaped, Landing, Link, ProbeForm, ProbeParameter, Section, not_found, page, render};
 pub use listener::{BindError, Listener};
 pub use request::RequestId;

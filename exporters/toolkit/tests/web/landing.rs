@@ -16,7 +16,8 @@ fn whole_page() {
         sections: vec![Section {
             title: "Targets".to_owned(),
             columns: vec!["Target".to_owned(), "State".to_owned()],
-            rows: vec![vec!["<a>".to_owned(), "up".to_owned()]],
+            rows: vec![vec!["<a>".to_owned(), "up".to_owned()], vec!["b".to_owned(), "<b>".to_owned()]],
+            links: vec!["/logs?id=1&x=\"".to_owned()],
         }],
         ..Landing::new("redis-exporter", "Redis exporter", "Metrics of Redis & Valkey.", "0.1.0", "/metrics")
     };

@@ -1,0 +1,34 @@
+//! FOCUS files, local or in S3.
+
+use std::time::Duration;
+
+use toolkit::config::Fields;
+
+use super::Bill;
+use crate::charge::{Snapshot, Source};
+use crate::http::{FetchError, Http, Reason};
+use crate::window::Window;
+
+/// Settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Focus {}
+
+impl Bill for Focus {
+    const TYPE: &'static str = "focus";
+    const SOURCE: Source = Source::Reported;
+    const INTERVAL: Duration = Duration::from_hours(1);
+    const SETTLES_AFTER: Duration = Duration::from_hours(36);
+    const NEEDS: &'static str = "";
+
+    fn decode(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.problem("type", "this type is not built in yet");
+        for key in fields.keys() {
+            fields.ignore(key);
+        }
+        None
+    }
+
+    async fn fetch(&self, _: &Http, _: &Window) -> Result<Snapshot, FetchError> {
+        Err(FetchError::new(Reason::Internal, "this type is not built in yet"))
+    }
+}

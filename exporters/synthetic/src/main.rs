@@ -1,0 +1,5 @@
+//! The program; everything else is in the library.
+
+fn main() -> std::process::ExitCode {
+    toolkit::app::main::<synthetic_exporter::Synthetic>()
+}

@@ -1,0 +1,154 @@
+//! What all probes share, and the way from a job to its outcome.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use netprobe::judge::Judge;
+use netprobe::trust::Trust;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use toolkit::clock::Clock;
+use toolkit::scrape::TargetName;
+
+use super::artifact::Disk;
+use super::secure::ChainFacts;
+use super::{Facts, Prober, artifact, dns, grpc, http, icmp, postgres, redis, smtp, tcp, udp, websocket};
+use crate::config::Module;
+use crate::outcome::{Failed, Outcome};
+use crate::reason::Reason;
+
+/// What a prober is given beyond the job's deadline to hand over what it has; a prober that overstays it is dropped.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// Names that are resolved at the same time; each keeps a thread busy, of which the runtime has 512.
+const MAX_LOOKUPS: usize = 256;
+
+/// What all probes share: made once, kept over reloads.
+pub struct Engine {
+    /// The time of day.
+    pub clock: Clock,
+    pub(crate) trust: Trust,
+    pub(crate) judge: Judge<ChainFacts>,
+    /// Tokens to log in with.
+    pub(crate) tokens: http::Tokens,
+    /// Pings in flight.
+    pub(crate) pings: icmp::Pings,
+    /// Turns at the system's resolver.
+    pub(crate) lookups: Semaphore,
+    /// Who may look at files.
+    pub(crate) disk: Disk,
+}
+
+/// What is to be probed.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    /// How.
+    pub module: &'a Module,
+    /// What: an address or a URL, as the request or the file has it.
+    pub target: &'a str,
+    /// The name to ask for instead of the target's, as `hostname=` has it.
+    pub hostname: Option<&'a str>,
+    /// Whether the operator's own file names this target: then the module's credentials may go there.
+    pub configured: bool,
+    /// When the probe must be over. Every wait of a prober ends here.
+    pub deadline: Instant,
+}
+
+impl Job<'_> {
+    /// Whether this address, at which `host` is, may be connected to. What is said does not tell the address: it may be
+    /// that of a name in a network which the client cannot see.
+    pub(crate) fn permit_address(&self, host: &str, address: SocketAddr) -> Result<(), Failed> {
+        if self.module.guard.allows(host, address) { Ok(()) } else { Err(guarded(host)) }
+    }
+
+    /// The same for a host that somebody else resolves: a proxy.
+    pub(crate) fn permit_unresolved(&self, host: &str, port: u16) -> Result<(), Failed> {
+        if self.module.guard.allows_unresolved(host, port) { Ok(()) } else { Err(guarded(host)) }
+    }
+
+    /// Whether the module's credentials may go to this host: where its `targets` say so, or the operator's own file
+    /// names the target, or on this machine.
+    pub(crate) fn may_hold_credentials(&self, host: &str, port: u16) -> bool {
+        let text = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let name = TargetName { text: &text, host, port: Some(port) };
+        self.configured || self.module.credentials_for.find(name).is_some()
+    }
+
+    /// The same as an error, for the target itself: what is known before connecting is answered with 403. Probers
+    /// whose module has credentials ask this first.
+    pub(crate) fn permit_credentials(&self, host: &str, port: u16) -> Result<(), Failed> {
+        if self.may_hold_credentials(host, port) {
+            return Ok(());
+        }
+        let shown = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let message = format!(
+            "the module has credentials, which are not for {shown}:{port} (hint: in the module, targets: [\"{shown}:{port}\"])"
+        );
+        Err(Failed::new("target", Reason::TargetDenied, message))
+    }
+}
+
+fn guarded(host: &str) -> Failed {
+    let message = format!(
+        "{host} is where this module may not connect to (hint: in the file, guard: {{allow: [\"NETWORK:PORT\"]}})"
+    );
+    Failed::new("target", Reason::TargetDenied, message)
+}
+
+impl Engine {
+    /// An engine.
+    pub fn new(clock: Clock) -> Arc<Self> {
+        Arc::new(Self {
+            clock,
+            trust: Trust::default(),
+            judge: Judge::default(),
+            tokens: http::Tokens::default(),
+            pings: icmp::Pings::default(),
+            lookups: Semaphore::new(MAX_LOOKUPS),
+            disk: Disk::default(),
+        })
+    }
+
+    /// Unix time in seconds.
+    pub fn now(&self) -> i64 {
+        self.clock.now().as_second()
+    }
+
+    /// Probes, by the job's deadline. An outcome whose reason is [`Reason::TargetDenied`] never connected to anything.
+    pub async fn probe(&self, job: Job<'_>) -> Outcome {
+        let started_unix = self.clock.unix_seconds();
+        let start = Instant::now();
+        let probing = async {
+            match &job.module.prober {
+                // each arm: Prober::X(settings) => x::probe(self, settings, &job).await
+                Prober::Artifact(settings) => artifact::probe(self, settings, &job).await,
+                Prober::Dns(settings) => dns::probe(self, settings, &job).await,
+                Prober::Http(settings) => http::probe(self, settings, &job).await,
+                Prober::Icmp(settings) => icmp::probe(self, settings, &job).await,
+                Prober::Postgres(settings) => postgres::probe(self, settings, &job).await,
+                Prober::Redis(settings) => redis::probe(self, settings, &job).await,
+                Prober::Grpc(settings) => grpc::probe(self, settings, &job).await,
+                Prober::Smtp(settings) => smtp::probe(self, settings, &job).await,
+                Prober::Tcp(settings) => tcp::probe(self, settings, &job).await,
+                Prober::Udp(settings) => udp::probe(self, settings, &job).await,
+                Prober::Unix(settings) => tcp::probe_unix(self, settings, &job).await,
+                Prober::Websocket(settings) => websocket::probe(self, settings, &job).await,
+            }
+        };
+        let mut outcome = timeout_at(job.deadline + GRACE, Box::pin(probing)).await.unwrap_or_else(|_| {
+            let mut outcome = Outcome::new(Facts::None);
+            outcome.fail(Failed::new("probe", Reason::Timeout, "the probe did not end in time"));
+            outcome
+        });
+        outcome.started_unix = started_unix;
+        outcome.duration = start.elapsed();
+        outcome
+    }
+
+    /// Forgets what was read from files, and what was judged by it: for a new configuration.
+    pub fn renew(&self) {
+        self.trust.clear();
+        self.judge.clear();
+    }
+}

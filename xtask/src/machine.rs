@@ -37,6 +37,9 @@ const OPENMETRICS_PARSER: Package =
     Package { name: "python3-prometheus-client", programs: &[], python: Some("prometheus_client") };
 
 const POSTGRES_CLIENT: Package = Package { name: "postgresql-client", programs: &[&["psql"]], python: None };
+/// Looks at pages as people do.
+const CHROMIUM: Package =
+    Package { name: "chromium", programs: &[&["chromium", "chromium-browser"]], python: None };
 const PGBOUNCER: Package = Package { name: "pgbouncer", programs: &[&["pgbouncer"]], python: None };
 const POSTFIX: Package = Package { name: "postfix", programs: &[&["postfix"]], python: None };
 /// Old TLS servers, and certificates that nobody should make any more.
@@ -56,6 +59,7 @@ pub(crate) const TEST: &[Package] = &[
     PROMETHEUS,
     ALERTMANAGER,
     OPENMETRICS_PARSER,
+    CHROMIUM,
     POSTGRES_CLIENT,
     PGBOUNCER,
     POSTFIX,

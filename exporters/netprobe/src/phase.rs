@@ -48,7 +48,7 @@ impl Phase {
     ];
 
     /// Its name in labels.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Resolve => "resolve",
             Self::Connect => "connect",
@@ -64,12 +64,28 @@ impl Phase {
     }
 }
 
+/// Nanoseconds in 48 bits, which are three days: times go with every failure, and those are to stay small.
+type Nanos = [u16; 3];
+
 /// A phase that was not reached.
-const UNREACHED: u64 = u64::MAX;
+const UNREACHED: Nanos = [u16::MAX; 3];
+
+/// The longest time.
+const MAX_NANOS: u64 = (1 << 48) - 2;
+
+fn stored(nanos: u64) -> Nanos {
+    let nanos = nanos.min(MAX_NANOS);
+    // each part is below 2^16
+    [nanos >> 32, nanos >> 16, nanos].map(|part| u16::try_from(part & 0xffff).unwrap_or(u16::MAX))
+}
+
+fn nanos(stored: Nanos) -> u64 {
+    stored.iter().fold(0, |nanos, part| nanos << 16 | u64::from(*part))
+}
 
 /// How long each phase took that was reached, the one that failed included.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Timings([u64; Phase::ALL.len()]);
+pub struct Timings([Nanos; Phase::ALL.len()]);
 
 impl Timings {
     /// No phase was reached.
@@ -77,10 +93,10 @@ impl Timings {
 
     /// Adds time to a phase, which counts as reached from now on.
     pub fn add(&mut self, phase: Phase, took: Duration) {
-        if let Some(nanos) = self.0.get_mut(phase as usize) {
-            let before = if *nanos == UNREACHED { 0 } else { *nanos };
-            let took = u64::try_from(took.as_nanos()).unwrap_or(UNREACHED);
-            *nanos = before.saturating_add(took).min(UNREACHED - 1);
+        if let Some(entry) = self.0.get_mut(phase as usize) {
+            let before = if *entry == UNREACHED { 0 } else { nanos(*entry) };
+            let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+            *entry = stored(before.saturating_add(took));
         }
     }
 
@@ -93,10 +109,8 @@ impl Timings {
 
     /// What a phase took, if it was reached.
     pub fn get(&self, phase: Phase) -> Option<Duration> {
-        self.0
-            .get(phase as usize)
-            .filter(|nanos| **nanos != UNREACHED)
-            .map(|nanos| Duration::from_nanos(*nanos))
+        let entry = self.0.get(phase as usize).filter(|entry| **entry != UNREACHED);
+        entry.map(|entry| Duration::from_nanos(nanos(*entry)))
     }
 
     /// The phases that were reached, in order.

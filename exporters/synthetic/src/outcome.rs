@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use netprobe::failure::Failure;
-use netprobe::phase::Timings;
+use netprobe::phase::{Phase, Timings};
 use tokio::time::Instant;
 
 use crate::probe::{Facts, TlsFacts};
@@ -15,22 +15,17 @@ use crate::reason::Reason;
 const MAX_TRANSCRIPT: usize = 16 << 10;
 
 /// The words for how far a probe had come when it failed: netprobe's phases, and around them `target` (it cannot be read,
-/// or may not be probed), `token` (something to log in with is fetched), `check` (what came is not what is wanted) and
-/// `probe` (anything else).
-pub const PHASES: [&str; 12] = [
-    "target",
-    "resolve",
-    "connect",
-    "proxy",
-    "starttls",
-    "tls",
-    "token",
-    "send",
-    "first_byte",
-    "transfer",
-    "check",
-    "probe",
-];
+/// or may not be probed) and `probe` (anything else).
+pub const PHASES: [&str; Phase::ALL.len() + 2] = {
+    let mut words = ["target"; Phase::ALL.len() + 2];
+    let mut at = 0;
+    while at < Phase::ALL.len() {
+        words[at + 1] = Phase::ALL[at].as_str();
+        at += 1;
+    }
+    words[at + 1] = "probe";
+    words
+};
 
 /// What a probe found.
 #[derive(Debug)]
@@ -112,6 +107,7 @@ pub struct Failed {
 impl Failed {
     /// A failure; `message` holds no secret.
     pub fn new(phase: &'static str, reason: Reason, message: impl Into<String>) -> Self {
+        debug_assert!(PHASES.contains(&phase), "{phase} is no phase");
         Self { phase, reason, message: message.into() }
     }
 

@@ -46,6 +46,7 @@ pub mod prometheus;
 pub mod redis;
 pub mod s3;
 mod script;
+mod sigv4;
 pub mod slack;
 pub mod smtp;
 pub mod socks;

@@ -42,7 +42,8 @@ pub struct Anthropic {
 struct Cost {
     amount: Cents,
     currency: String,
-    cost_type: Option<String>,
+    #[serde(rename = "cost_type")]
+    kind: Option<String>,
     description: Option<String>,
     model: Option<String>,
     workspace_id: Option<String>,
@@ -98,7 +99,7 @@ impl Bill for Anthropic {
         snapshot.data_until = buckets::data_until(&buckets);
         let mut tally = Tally::default();
         for Bucket { day, rows, .. } in buckets {
-            rows.into_iter().for_each(|cost| tally.add(cost.charge(day, self.by_workspace)));
+            tally.extend(rows.into_iter().map(|cost| cost.charge(day, self.by_workspace)));
         }
         snapshot.charges = tally.into_charges();
         if self.tokens {
@@ -171,7 +172,7 @@ impl Cost {
         };
         // what is no model's, such as web searches, goes by its type
         let service = self.model.as_deref().or_else(|| {
-            self.cost_type.as_deref().filter(|kind| *kind != "tokens").or(self.description.as_deref())
+            self.kind.as_deref().filter(|kind| *kind != "tokens").or(self.description.as_deref())
         });
         Charge {
             account: account.into(),

@@ -25,7 +25,8 @@ struct Page<R> {
     data: Vec<Sent<R>>,
     #[serde(default)]
     has_more: bool,
-    next_page: Option<String>,
+    #[serde(rename = "next_page")]
+    next: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,7 +68,7 @@ pub(crate) async fn read<R: DeserializeOwned>(
                 buckets.push(Bucket { day, until, rows: sent.results });
             }
         }
-        next = pages.next_if(page.has_more, page.next_page)?;
+        next = pages.next_if(page.has_more, page.next)?;
         if next.is_none() {
             return Ok(buckets);
         }

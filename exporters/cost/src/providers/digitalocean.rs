@@ -193,10 +193,7 @@ impl DigitalOcean {
                 let reply: Insights = request.query("per_page", PAGE).query("page", &number).fetch().await?;
                 let points = reply.data_points.unwrap_or_default();
                 read = read.saturating_add(points.len() as u64);
-                points
-                    .into_iter()
-                    .filter_map(|point| point.charge(days))
-                    .for_each(|charge| tally.add(charge));
+                tally.extend(points.into_iter().filter_map(|point| point.charge(days)));
                 if page >= reply.total_pages {
                     whole(read, reply.total_items)?;
                     break;
@@ -227,7 +224,7 @@ impl DigitalOcean {
                 if month.start >= window.first && month.end <= window.period().start {
                     let path = format!("/customers/my/invoices/{}/summary", encode(&invoice.invoice_uuid));
                     let summary: Summary = self.get(http, key, "invoice_summary", &path).await?;
-                    months.entry(month.start).or_insert((month, Invoiced::default())).1.add(&summary);
+                    months.entry(month.start).or_insert_with(|| (month, Invoiced::default())).1.add(&summary);
                 }
             }
             if reply.links.and_then(|links| links.pages?.next).is_none() {

@@ -86,17 +86,11 @@ impl Price {
         let day = |text: &str| text.parse::<Day>().map_err(|_invalid| "expected a day such as 2026-01-31");
         let (due, from, until) =
             (fields.parsed("due", day), fields.parsed("from", day), fields.parsed("until", day));
-        Some(Self {
-            account: fields.string("account").unwrap_or_default().into(),
-            service: service.into(),
-            category: fields.choice("category", &Category::ALL).unwrap_or(Category::Purchase),
-            amount: amount?,
-            currency: currency(&mut fields, "currency")?,
-            every,
-            due,
-            from,
-            until,
-        })
+        let currency = currency(&mut fields, "currency");
+        let category = fields.choice("category", &Category::ALL).unwrap_or(Category::Purchase);
+        let account = fields.string("account").unwrap_or_default().into();
+        let (amount, currency) = (amount?, currency?);
+        Some(Self { account, service: service.into(), category, amount, currency, every, due, from, until })
     }
 
     fn charges(&self, days: Period) -> Vec<Charge> {
@@ -143,4 +137,48 @@ fn share(amount: Money, month: i8, months: u8) -> Money {
 
 fn month_number(day: Day) -> i32 {
     i32::from(day.year()) * 12 + i32::from(day.month())
+}
+
+#[cfg(test)]
+mod tests {
+    use toolkit::config::Document;
+
+    use super::*;
+
+    /// Days and amounts of an item from 2025 to 2026.
+    fn charges(item: &str) -> Vec<String> {
+        let document = Document::parse("c.yml", &format!("items: [{{service: s, {item}}}]")).unwrap();
+        let fixed = document.decode(|mut fields| Fixed::decode(&mut fields)).unwrap().unwrap();
+        let days = Period { start: Day::constant(2025, 1, 1), end: Day::constant(2027, 1, 1) };
+        let charges = fixed.items.iter().flat_map(|price| price.charges(days));
+        charges.map(|charge| format!("{} {}", charge.day, charge.amount)).collect()
+    }
+
+    #[test]
+    fn shares_of_months_make_the_whole_exactly() {
+        for (item, months) in [("amount: '10', period: year", 24), ("amount: '0.01', period: quarter", 24)] {
+            let found = charges(item);
+            assert_eq!(found.len(), months);
+            let amounts = found.iter().map(|line| Money::parse(line.split_once(' ').unwrap().1).unwrap());
+            let expected =
+                if item.contains("year") { Money::units(20) } else { Money::units(8).ratio(1, 100) };
+            assert_eq!(amounts.sum::<Money>(), expected);
+        }
+        assert_eq!(charges("amount: 5, from: 2026-11-02"), ["2026-12-01 5"]);
+    }
+
+    #[test]
+    fn what_is_due_on_a_day_is_whole_on_it() {
+        let check = |item: &str, expected: &[&str]| assert_eq!(charges(item), expected, "{item}");
+        check("amount: 12, period: year, due: 2024-02-29", &["2025-02-28 12", "2026-02-28 12"]);
+        check(
+            "amount: 9, period: quarter, due: 2026-08-31, from: 2026-02-01",
+            &["2026-02-28 9", "2026-05-31 9", "2026-08-31 9", "2026-11-30 9"],
+        );
+        check(
+            "amount: 1, period: week, due: 2026-12-31, from: 2026-12-20",
+            &["2026-12-24 1", "2026-12-31 1"],
+        );
+        check("amount: 1, period: day, until: 2025-01-03", &["2025-01-01 1", "2025-01-02 1"]);
+    }
 }

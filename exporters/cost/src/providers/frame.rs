@@ -76,7 +76,7 @@ impl Provider {
         let facts = found.map(|(facts, _)| *facts);
         let interval = fields.duration("interval").or_else(|| Some(facts?.interval));
         if interval.is_some_and(|interval| interval < SHORTEST_INTERVAL) {
-            fields.problem("interval", "expected at least 1s");
+            fields.problem("interval", "`interval`: expected at least 1s");
         }
         let settles_after = fields.duration("settles_after").or_else(|| Some(facts?.settles_after));
         let max = fields.integer("max_requests_per_month", 0..=i64::MAX);

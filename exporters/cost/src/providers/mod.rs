@@ -22,6 +22,7 @@ pub mod vercel;
 
 mod buckets;
 mod frame;
+mod oauth;
 mod pages;
 mod tally;
 

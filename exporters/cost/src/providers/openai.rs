@@ -95,7 +95,7 @@ impl Bill for OpenAi {
         snapshot.data_until = buckets::data_until(&buckets);
         let mut tally = Tally::default();
         for Bucket { day, rows, .. } in buckets {
-            rows.into_iter().for_each(|cost| tally.add(cost.charge(day, self.by_project)));
+            tally.extend(rows.into_iter().map(|cost| cost.charge(day, self.by_project)));
         }
         snapshot.charges = tally.into_charges();
         let usages: &[&str] = if self.tokens { &USAGES } else { &[] };

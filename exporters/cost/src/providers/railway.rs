@@ -169,8 +169,7 @@ impl Bill for Railway {
     const SOURCE: Source = Source::Reported;
     const INTERVAL: Duration = Duration::from_hours(1);
     const SETTLES_AFTER: Duration = Duration::from_hours(24);
-    const NEEDS: &'static str =
-        "a token of the account or the workspace (a project's token cannot see bills), and the workspace's id";
+    const NEEDS: &'static str = "a token of the account or the workspace (a project's token cannot see bills), and the workspace's id";
 
     fn decode(fields: &mut Fields<'_>) -> Option<Self> {
         let base = base_url(fields, "https://backboard.railway.com/graphql/v2");
@@ -192,7 +191,7 @@ impl Bill for Railway {
         let mut tally = Tally::default();
         for days in covers.chunks(DAYS_AT_ONCE) {
             for (day, usages) in self.usage(http, &key, days, window.now).await? {
-                usages.iter().filter_map(|usage| usage.charge(day, &names)).for_each(|charge| tally.add(charge));
+                tally.extend(usages.iter().filter_map(|usage| usage.charge(day, names.as_ref())));
             }
         }
         customer.settle(&mut tally, &window, covers);
@@ -233,7 +232,11 @@ impl Railway {
     }
 
     /// The names of projects, also of those that are deleted; none where they are not told apart.
-    async fn names(&self, http: &Http, key: &Secret) -> Result<Option<HashMap<String, Arc<str>>>, FetchError> {
+    async fn names(
+        &self,
+        http: &Http,
+        key: &Secret,
+    ) -> Result<Option<HashMap<String, Arc<str>>>, FetchError> {
         if !self.by_project {
             return Ok(None);
         }
@@ -273,8 +276,7 @@ impl Railway {
         query.push_str(" }");
         let measurements = MEASUREMENTS.map(|(name, ..)| name);
         let variables = json!({"workspaceId": self.workspace, "measurements": measurements});
-        let mut data: HashMap<String, Vec<Usage>> =
-            self.ask(http, key, "usage", &query, &variables).await?;
+        let mut data: HashMap<String, Vec<Usage>> = self.ask(http, key, "usage", &query, &variables).await?;
         let found = names.into_iter().map(|(name, day)| match data.remove(&name) {
             Some(usages) => Ok((day, usages)),
             None => Err(FetchError::new(Reason::Incomplete, format!("usage: {day} is missing"))),
@@ -290,7 +292,7 @@ impl Customer {
         let anchors = self.subscriptions.iter().map(|subscription| subscription.billing_cycle_anchor);
         let anchors = anchors.map(|anchor| Calendar::Anchor(Calendar::Utc.day_of(anchor).day()));
         let fitting = |calendar: &Calendar| calendar.period_of(start).start == start;
-        anchors.into_iter().find(fitting).unwrap_or(Calendar::Anchor(start.day()))
+        anchors.into_iter().find(fitting).unwrap_or_else(|| Calendar::Anchor(start.day()))
     }
 
     /// Makes the cycles come to what Railway says.
@@ -299,7 +301,8 @@ impl Customer {
         tally.reconcile(window.period(), &currency, self.current_usage.0, window.today());
         let mut cycle = window.calendar.previous(window.period());
         while cycle.start >= covers.start {
-            let invoices: Vec<&Invoice> = self.invoices.iter().filter(|invoice| invoice.is_of(cycle)).collect();
+            let invoices: Vec<&Invoice> =
+                self.invoices.iter().filter(|invoice| invoice.is_of(cycle)).collect();
             if !invoices.is_empty() {
                 let total: Money = invoices.iter().map(|invoice| invoice.total.0).sum();
                 tally.reconcile(cycle, &currency, total, day_before(cycle.end));
@@ -330,11 +333,11 @@ impl Invoice {
 }
 
 impl Usage {
-    fn charge(&self, day: Day, names: &Option<HashMap<String, Arc<str>>>) -> Option<Charge> {
+    fn charge(&self, day: Day, names: Option<&HashMap<String, Arc<str>>>) -> Option<Charge> {
         let known = MEASUREMENTS.iter().find(|(name, ..)| *name == self.measurement);
         let (_, service, price, by_minute) = known?;
         let amount = Money::parse(price).ok()?.times(self.value.0);
-        let project = names.as_ref().and_then(|names| {
+        let project = names.and_then(|names| {
             let id = self.tags.project_id.as_deref()?;
             Some(names.get(id).map_or_else(|| id.into(), Arc::clone))
         });

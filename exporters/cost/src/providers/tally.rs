@@ -11,7 +11,7 @@ use crate::shown::OTHER;
 /// Day, account, service, kind, currency.
 type Key = (Day, Arc<str>, Arc<str>, Category, Arc<str>);
 
-/// Sums of charges: a provider that sends a row for each resource and hour leaves a few of them.
+/// Sums of charges by key: a provider that sends a row for each resource and hour leaves a few of them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     sums: BTreeMap<Key, Money>,
@@ -26,7 +26,8 @@ impl Tally {
 
     /// What a period has so far in a currency.
     pub(crate) fn total(&self, period: Period, currency: &str) -> Money {
-        let counted = self.sums.iter().filter(|((day, .., of), _)| period.contains(*day) && **of == *currency);
+        let counted =
+            self.sums.iter().filter(|((day, .., of), _)| period.contains(*day) && **of == *currency);
         counted.map(|(_, amount)| amount).sum()
     }
 
@@ -58,6 +59,14 @@ impl Tally {
     }
 }
 
+impl Extend<Charge> for Tally {
+    fn extend<I: IntoIterator<Item = Charge>>(&mut self, charges: I) {
+        for charge in charges {
+            self.add(charge);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,16 +85,14 @@ mod tests {
     #[test]
     fn sums_and_what_the_provider_says_beside_them() {
         let mut tally = Tally::default();
-        for charge in [
+        tally.extend([
             charge("2026-03-01", "a", "USD", "0.1"),
             charge("2026-03-01", "a", "USD", "0.2"),
             charge("2026-03-01", "b", "USD", "1"),
             charge("2026-03-01", "b", "USD", "-1"),
             charge("2026-03-02", "a", "EUR", "7"),
             charge("2026-04-01", "a", "USD", "100"),
-        ] {
-            tally.add(charge);
-        }
+        ]);
         let march = Period { start: "2026-03-01".parse().unwrap(), end: "2026-04-01".parse().unwrap() };
         let last = "2026-03-31".parse().unwrap();
         tally.reconcile(march, &"USD".into(), Money::parse("0.25").unwrap(), last);

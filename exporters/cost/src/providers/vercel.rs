@@ -78,7 +78,7 @@ impl Bill for Vercel {
         if id.is_some() && slug.is_some() {
             fields.problem("team_slug", "`team_id` and `team_slug` cannot both be set");
         }
-        let team = id.map(|id| ("teamId", id)).or(slug.map(|slug| ("slug", slug)));
+        let team = id.map(|id| ("teamId", id)).or_else(|| slug.map(|slug| ("slug", slug)));
         let by_project = fields.bool("by_project").unwrap_or(false);
         Some(Self { base: base?, key: key?, team, by_project })
     }

@@ -133,3 +133,6 @@ impl Drop for Checks {
 fn key(check: &Check) -> Key {
     (Arc::clone(&check.settings.name), Arc::clone(&check.target))
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use toolkit::clock::Clock;
 use toolkit::expo::Samples;
 use tracing::{info, warn};
@@ -53,6 +53,9 @@ pub use metrics::{METRICS, NAMESPACE};
 /// Between two looks at everything: what is stale, which maintenance begins, how the time is counted.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// After a look, so that a thousand results at once are one look. Who asks is told what is so at that moment.
+const REST: Duration = Duration::from_millis(100);
+
 /// Between two writes; a beginning and an end of trouble are written at once. `kill -9` costs no more than this.
 const WRITE: Duration = Duration::from_secs(10);
 
@@ -68,8 +71,7 @@ pub struct Health {
     started: Instant,
     /// The status page as it was rendered last.
     page: Mutex<Cache>,
-    /// Told when somebody would see a difference.
-    told: Arc<Notify>,
+    wakes: Arc<Wakes>,
     write_errors: AtomicU64,
     write_fails: AtomicBool,
     task: Mutex<Option<AbortHandle>>,
@@ -87,7 +89,7 @@ impl Health {
             clock,
             started: Instant::now(),
             page: Mutex::default(),
-            told: Arc::default(),
+            wakes: Arc::default(),
             write_errors: AtomicU64::new(0),
             write_fails: AtomicBool::new(false),
             task: Mutex::default(),
@@ -96,7 +98,7 @@ impl Health {
             warn!("uptime and incidents are kept in memory only (hint: --storage.path)");
         }
         health.take(services)?;
-        let task = tokio::spawn(watch(Arc::downgrade(&health), Arc::clone(&health.told)));
+        let task = tokio::spawn(watch(Arc::downgrade(&health), Arc::clone(&health.wakes)));
         *lock(&health.task) = Some(task.abort_handle());
         Ok(health)
     }
@@ -153,7 +155,7 @@ impl Health {
         let told = lock(&self.board).look(self.now());
         if told {
             lock(&self.page).forget();
-            self.told.notify_one();
+            self.wakes.told.notify_one();
         }
     }
 
@@ -180,10 +182,8 @@ impl Health {
 
 impl Listener for Health {
     fn heard(&self, check: &Check, result: &CheckResult) {
-        // the lock is given back before the look
-        let changed = lock(&self.board).take(check, result);
-        if changed {
-            self.look();
+        if lock(&self.board).take(check, result) {
+            self.wakes.changed.notify_one();
         }
     }
 }
@@ -196,15 +196,25 @@ impl Drop for Health {
     }
 }
 
+/// What the one who watches is woken by.
+#[derive(Debug, Default)]
+struct Wakes {
+    /// A result may have changed a state.
+    changed: Notify,
+    /// A look found what people would see.
+    told: Notify,
+}
+
 /// Looks and writes until nobody needs it any more.
-async fn watch(health: Weak<Health>, told: Arc<Notify>) {
+async fn watch(health: Weak<Health>, wakes: Arc<Wakes>) {
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut written = Instant::now();
     loop {
         let at_once = tokio::select! {
             _ = looks.tick() => false,
-            () = told.notified() => true,
+            () = wakes.changed.notified() => false,
+            () = wakes.told.notified() => true,
         };
         let Some(health) = health.upgrade() else { return };
         health.look();
@@ -212,6 +222,8 @@ async fn watch(health: Weak<Health>, told: Arc<Notify>) {
             health.write().await;
             written = Instant::now();
         }
+        drop(health);
+        sleep(REST).await;
     }
 }
 

@@ -174,7 +174,8 @@ impl Tracked {
             != (to, maintenance, judged.caused_by, judged.troubled);
         if from != to {
             self.since = now;
-            if let Some(count) = self.changes.get_mut(from as usize).and_then(|row| row.get_mut(to as usize)) {
+            if let Some(count) = self.changes.get_mut(from as usize).and_then(|row| row.get_mut(to as usize))
+            {
                 *count += 1;
             }
         }

@@ -52,7 +52,7 @@ pub enum Prober {
     /// The health of a gRPC service.
     Grpc(Grpc),
     /// A page.
-    Http(Http),
+    Http(Box<Http>),
     /// Echo requests.
     Icmp(Icmp),
     /// A login to a PostgreSQL and a query.
@@ -108,7 +108,7 @@ pub(crate) const PROBERS: &[(&str, Decode)] = &[
     ("artifact", |fields| Some(Prober::Artifact(Artifact::decode(fields)))),
     ("dns", |fields| Dns::decode(fields).map(Prober::Dns)),
     ("grpc", |fields| Some(Prober::Grpc(Grpc::decode(fields)))),
-    ("http", |fields| Http::decode(fields).map(Prober::Http)),
+    ("http", |fields| Http::decode(fields).map(Box::new).map(Prober::Http)),
     ("icmp", |fields| Some(Prober::Icmp(Icmp::decode(fields)))),
     ("postgres", |fields| Postgres::decode(fields).map(Prober::Postgres)),
     ("redis", |fields| Some(Prober::Redis(Redis::decode(fields)))),

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use netprobe::cert::Certificate;
 use netprobe::chain::{Reason as Distrust, Served, Verdict};
 use netprobe::judge::Case;
+use netprobe::phase::Phase;
 use netprobe::tls::{self, Cipher, Seen, TlsOptions, TlsStream, Version};
 use netprobe::trust::ClientSources;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 use super::{Engine, Job};
 use crate::config::TlsSettings;
@@ -95,6 +97,7 @@ pub(crate) async fn handshake<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let start = Instant::now();
     let settings = wanted.settings;
     let host = without_port(wanted.host);
     let name = settings.server_name.as_deref().unwrap_or(host);
@@ -115,6 +118,8 @@ where
     let Seen { chain, staple, version, cipher, alpn, .. } = &done.seen;
     let case = Case { chain, staple: staple.as_deref(), name, roots: &roots, now: engine.now() };
     let chain = if chain.is_empty() { Arc::default() } else { engine.judge.judge(case, describe) };
+    // reading whom to trust, and judging, is our own time
+    outcome.timings.add(Phase::Check, start.elapsed().saturating_sub(done.timings.total()));
     if version.is_some() || chain.leaf.is_some() {
         let asked_for_ours = done.seen.requested_client_certificate;
         let (version, cipher, alpn) = (*version, cipher.map(Cipher::name), alpn.clone());

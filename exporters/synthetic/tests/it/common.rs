@@ -89,10 +89,12 @@ async fn certificates_are_shown_whatever_they_are_worth() {
         (leaf(Recipe::new("unknown", &["127.0.0.1"])), &other, "tls/tls_unknown_ca", false),
     ] {
         let web = Web::start_tls(&identity, |_| Reply::text(200, "").into()).await.unwrap();
-        let ca: String = trusted_by.pem.lines().map(|line| format!("      {line}\n")).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let ca = folder.path().join("ca.pem");
+        std::fs::write(&ca, &trusted_by.pem).unwrap();
         let config = format!(
-            "modules:\n  tls:\n    prober: tcp\n    tcp:\n     tls: true\n     tls_config:\n      ca: |\n{}",
-            ca.replace("      ", "       ")
+            "modules: {{tls: {{prober: tcp, tcp: {{tls: true, tls_config: {{ca_file: '{}'}}}}}}}}",
+            ca.display()
         );
         let exporter = start(&config).await;
         let page = exporter.ask("tls", &web.address().to_string()).await;

@@ -3,6 +3,17 @@
 //! Each provider's double is a file here: a function from a request to an answer that checks credentials, parameters
 //! and limits as the provider does. [`Cloud`] serves it, counts, keeps a transcript, and breaks it as a test says.
 
+pub mod anthropic;
+pub mod aws;
+pub mod azure;
+pub mod digitalocean;
+pub mod gcp;
+pub mod openai;
+pub mod railway;
+pub mod vercel;
+
+mod question;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 

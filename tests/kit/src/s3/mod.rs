@@ -3,8 +3,6 @@
 //! It speaks in the path style (`/BUCKET/KEY`), as every store beside Amazon's does. Objects are put there by tests, with
 //! whatever time they want.
 
-mod signature;
-
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +11,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::script::Script;
+use crate::sigv4::{self, Signer};
 use crate::tls::Identity;
 use crate::web::{Answer, Reply, Request, Web};
 
@@ -142,8 +141,9 @@ impl State {
     }
 
     fn serve(&mut self, request: &Request) -> Result<Reply, Refused> {
-        signature::check(request, self.token.as_deref(), Timestamp::now())
-            .map_err(|code| Refused(403, code))?;
+        let (id, secret) = KEY;
+        let signer = Signer { id, secret, token: self.token.as_deref(), region: REGION, service: "s3" };
+        sigv4::check(request, &signer, Timestamp::now()).map_err(|code| Refused(403, code))?;
         let path = request.path.strip_prefix('/').unwrap_or_default();
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
         let key = decode(key).ok_or(Refused(400, "InvalidURI"))?;

@@ -84,8 +84,7 @@ impl Collected {
                 self.charges.push(charge(day, group, self.metric)?);
             }
         }
-        // an empty token is none
-        Ok(page.next_page_token.filter(|token| !token.is_empty()))
+        Ok(page.next_page_token)
     }
 
     pub(super) fn snapshot(self, window: &Window) -> Result<Snapshot, FetchError> {

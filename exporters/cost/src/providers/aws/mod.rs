@@ -5,7 +5,10 @@
 
 mod answer;
 pub(crate) mod credentials;
+mod nearby;
 mod sts;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -16,6 +19,7 @@ use toolkit::config::Fields;
 use self::answer::{Answer, Collected};
 use self::credentials::Keys;
 use self::sts::signer;
+use super::pages::Pages;
 use super::{Bill, base_url};
 use crate::calendar::{Day, Period};
 use crate::charge::{Snapshot, Source};
@@ -136,17 +140,14 @@ impl Bill for Aws {
         let days = askable(window);
         let question = Question::about(days);
         let mut collected = Collected::new(days, self.basis.metric());
+        let mut pages = Pages::of("get_cost_and_usage");
         let mut token: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let page = self.ask(http, &credentials, question.page(token.as_deref())).await?;
-            let next = collected.add(page)?;
-            if next.is_none() {
+            token = pages.next(collected.add(page)?)?;
+            if token.is_none() {
                 return collected.snapshot(window);
             }
-            if next == token {
-                return Err(FetchError::new(Reason::Paging, "get_cost_and_usage: the same page comes again"));
-            }
-            token = next;
         }
         Err(FetchError::new(Reason::Paging, format!("get_cost_and_usage: more than {MAX_PAGES} pages")))
     }

@@ -26,10 +26,7 @@ impl Limits {
     pub(super) fn decode(fields: &mut Fields<'_>, usual: Self) -> Self {
         let mut row = |key: &str| fields.integer(key, ROW).and_then(|count| u32::try_from(count).ok());
         let (down_after, up_after) = (row("down_after"), row("up_after"));
-        Self {
-            down_after: down_after.or(usual.down_after),
-            up_after: up_after.or(usual.up_after),
-        }
+        Self { down_after: down_after.or(usual.down_after), up_after: up_after.or(usual.up_after) }
     }
 }
 

@@ -160,7 +160,9 @@ fn http3(fields: &mut Fields<'_>, versions: &[Version], http2: bool) -> bool {
     if http2 {
         fields.problem("enable_http3", "`enable_http3` needs `enable_http2: false`");
     }
-    tracing::warn!("HTTP/3 is not spoken: probes of a module with enable_http3 fail (hint: probe HTTP/2 on the same port)");
+    tracing::warn!(
+        "HTTP/3 is not spoken: probes of a module with enable_http3 fail (hint: probe HTTP/2 on the same port)"
+    );
     true
 }
 
@@ -324,7 +326,7 @@ mod tests {
         Document::parse("x.yml", text)?.decode(|mut fields| Http::decode(&mut fields))
     }
 
-    /// blackbox_exporter's TestIsEncodingAcceptable.
+    /// blackbox_exporter's `TestIsEncodingAcceptable`.
     #[test]
     fn is_encoding_acceptable() {
         for (coding, header, expected) in [
@@ -383,7 +385,7 @@ mod tests {
             ("{enable_http3: true}", "needs `enable_http2: false`"),
             (
                 "{enable_http3: true, enable_http2: false, valid_http_versions: [HTTP/1.1]}",
-                "the only version is HTTP/3.0",
+                "only HTTP/3.0 is a valid version",
             ),
             ("{valid_http_versions: [HTTP/3.0]}", "needs `enable_http3: true`"),
             ("{valid_http_versions: [HTTP/4.0]}", "expected one of"),

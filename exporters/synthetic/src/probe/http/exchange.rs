@@ -67,7 +67,7 @@ pub(crate) async fn exchange(
     let (http2, tls) = (socket.is_http2(), matches!(socket, Socket::Tls(_)));
     let (watched, marks) = Watched::new(socket);
     let method = request.method().clone();
-    let mut progress = Progress { method, marks, head: None, body: None, broken: None };
+    let mut progress = Progress { http2, method, marks, head: None, body: None, broken: None };
     let talk = async {
         if http2 {
             Box::pin(http2::talk(watched, request, want, &mut progress)).await
@@ -81,6 +81,7 @@ pub(crate) async fn exchange(
 
 /// How far an exchange came; it stays when the deadline cuts it off.
 pub(super) struct Progress {
+    http2: bool,
     method: Method,
     marks: std::sync::Arc<Marks>,
     head: Option<(Head, Instant)>,
@@ -120,10 +121,7 @@ impl Progress {
         let [written, read] = self.marks.passed();
         let head_at = self.head.as_ref().map(|(_, at)| *at - self.marks.start());
         // HTTP/2 begins with settings of the server, which are no answer
-        let first = match &self.head {
-            Some((head, _)) if head.version == Version::HTTP_2 => head_at,
-            _ => read,
-        };
+        let first = if self.http2 { head_at } else { read };
         let sent = written.unwrap_or(took).min(first.unwrap_or(took));
         timings.add(Phase::Send, sent);
         let mut phase = if written.is_some() { Phase::FirstByte } else { Phase::Send };

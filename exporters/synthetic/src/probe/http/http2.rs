@@ -77,11 +77,14 @@ async fn exchange(
 
 /// h2's words for its codes; not those of a server, which may come with them.
 fn broken(error: &h2::Error) -> Broken {
-    if let Some(reason) = of_io(error) {
-        return Broken(reason, None);
+    if let Some(io) = error.get_io() {
+        return Broken(of_io(io).unwrap_or(Network::Closed), None);
     }
-    let code = error.reason();
-    let reason = if error.is_remote() { Network::Reset } else { Network::Protocol };
-    let words = code.map(|code| format!("HTTP/2: {}", code.description()));
-    Broken(reason, words)
+    let reason = match error.reason() {
+        // the connection is over, and nobody said why
+        None | Some(h2::Reason::NO_ERROR) => Network::Closed,
+        Some(_) if error.is_remote() => Network::Reset,
+        Some(_) => Network::Protocol,
+    };
+    Broken(reason, error.reason().map(|code| format!("HTTP/2: {}", code.description())))
 }

@@ -6,14 +6,32 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::{KEY, REGION};
 use crate::web::Request;
 
 /// Seconds that a request's clock may differ from the store's.
 const SKEW: i64 = 15 * 60;
 
-/// Gives the code of what is wrong.
-pub(super) fn check(request: &Request, token: Option<&str>, now: Timestamp) -> Result<(), &'static str> {
+/// A key, and what it is used for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signer<'a> {
+    /// The key's name.
+    pub(crate) id: &'a str,
+    /// The key.
+    pub(crate) secret: &'a str,
+    /// What comes with a key that was lent.
+    pub(crate) token: Option<&'a str>,
+    pub(crate) region: &'a str,
+    pub(crate) service: &'a str,
+}
+
+/// Whose key a request names.
+pub(crate) fn key_of(request: &Request) -> Option<&str> {
+    Some(request.header("authorization").split_once("Credential=")?.1.split_once('/')?.0)
+}
+
+/// Gives the code of what is wrong, in S3's words.
+pub(crate) fn check(request: &Request, signer: &Signer<'_>, now: Timestamp) -> Result<(), &'static str> {
+    let Signer { id, secret, token, region, service } = *signer;
     let authorization = request.header("authorization");
     let fields = authorization.strip_prefix("AWS4-HMAC-SHA256 ").ok_or("AccessDenied")?;
     let field = |name: &str| {
@@ -22,7 +40,7 @@ pub(super) fn check(request: &Request, token: Option<&str>, now: Timestamp) -> R
     };
     let (credential, names, signature) = (field("Credential")?, field("SignedHeaders")?, field("Signature")?);
     let (key, scope) = credential.split_once('/').ok_or("AuthorizationHeaderMalformed")?;
-    if key != KEY.0 {
+    if key != id {
         return Err("InvalidAccessKeyId");
     }
     let time = request.header("x-amz-date");
@@ -32,39 +50,47 @@ pub(super) fn check(request: &Request, token: Option<&str>, now: Timestamp) -> R
         return Err("RequestTimeTooSkewed");
     }
     let day = time.split('T').next().unwrap_or_default();
-    if scope != format!("{day}/{REGION}/s3/aws4_request") {
+    if scope != format!("{day}/{region}/{service}/aws4_request") {
         return Err("AuthorizationHeaderMalformed");
     }
     let signed: Vec<&str> = names.split(';').collect();
-    if !signed.is_sorted() || !all_signed(request, &signed) {
+    if !signed.is_sorted() || !all_signed(request, &signed, service) {
         return Err("AccessDenied");
     }
     if request.header("x-amz-security-token") != token.unwrap_or_default() {
         return Err("InvalidToken");
     }
     let body = hex(digest::digest(&digest::SHA256, &request.body).as_ref());
-    if request.header("x-amz-content-sha256") != body {
+    if service == "s3" && request.header("x-amz-content-sha256") != body {
         return Err("XAmzContentSHA256Mismatch");
     }
-    let canonical = canonical(request, &signed, names, &body)?;
+    let canonical = canonical(request, &signed, names, &body, service)?;
     let digested = hex(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref());
     let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{digested}");
-    let day_key = mac(format!("AWS4{}", KEY.1).as_bytes(), day);
-    let region_key = mac(day_key.as_ref(), REGION);
-    let service_key = mac(region_key.as_ref(), "s3");
+    let day_key = mac(format!("AWS4{secret}").as_bytes(), day);
+    let region_key = mac(day_key.as_ref(), region);
+    let service_key = mac(region_key.as_ref(), service);
     let signing_key = mac(service_key.as_ref(), "aws4_request");
     let expected = hex(mac(signing_key.as_ref(), &text).as_ref());
     if expected == signature { Ok(()) } else { Err("SignatureDoesNotMatch") }
 }
 
 /// Whether `host` and every header of Amazon's own is signed.
-fn all_signed(request: &Request, signed: &[&str]) -> bool {
+fn all_signed(request: &Request, signed: &[&str], service: &str) -> bool {
     let must =
         request.headers.iter().map(|(name, _)| name.as_str()).filter(|name| name.starts_with("x-amz-"));
-    must.chain(["host", "x-amz-date", "x-amz-content-sha256"]).all(|name| signed.contains(&name))
+    let always =
+        ["host", "x-amz-date"].into_iter().chain((service == "s3").then_some("x-amz-content-sha256"));
+    must.chain(always).all(|name| signed.contains(&name))
 }
 
-fn canonical(request: &Request, signed: &[&str], names: &str, body: &str) -> Result<String, &'static str> {
+fn canonical(
+    request: &Request,
+    signed: &[&str],
+    names: &str,
+    body: &str,
+    service: &str,
+) -> Result<String, &'static str> {
     if !is_encoded(&request.path, b"/") || !is_encoded(&request.query, b"&=") {
         return Err("SignatureDoesNotMatch");
     }
@@ -83,7 +109,9 @@ fn canonical(request: &Request, signed: &[&str], names: &str, body: &str) -> Res
     };
     let headers: Vec<String> = signed.iter().map(line).collect();
     let (headers, query) = (headers.join("\n"), query.join("&"));
-    Ok(format!("{}\n{}\n{query}\n{headers}\n\n{names}\n{body}", request.method, request.path))
+    // all services but S3 sign the path encoded once more than it is sent
+    let path = if service == "s3" { request.path.clone() } else { request.path.replace('%', "%25") };
+    Ok(format!("{}\n{path}\n{query}\n{headers}\n\n{names}\n{body}", request.method))
 }
 
 /// Whether every byte that must be encoded is, and is so in capital digits.

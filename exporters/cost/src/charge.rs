@@ -130,6 +130,8 @@ pub struct Observed {
     pub currency: Arc<str>,
     /// What an hour of it costs.
     pub hourly: Money,
+    /// What it costs in a billing period at most.
+    pub at_most: Option<Money>,
     /// The day.
     pub day: Day,
     /// Seconds of this day.
@@ -167,6 +169,8 @@ pub struct Snapshot {
     pub data_until: Option<i64>,
     /// What could be saved.
     pub findings: Vec<Finding>,
+    /// The day on which the prices were looked up that estimates are made with.
+    pub prices_as_of: Option<Day>,
     /// What was seen to run, new or longer than before; of estimates only.
     pub observed: Vec<Observed>,
 }
@@ -188,6 +192,7 @@ impl Snapshot {
             unpriced: 0,
             data_until: None,
             findings: Vec::new(),
+            prices_as_of: None,
             observed: Vec::new(),
         }
     }

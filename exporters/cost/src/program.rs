@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use toolkit::app::{About, Context, Program, StartError};
 use toolkit::clock::{Clock, NOW_VARIABLE};
 use toolkit::config::{ConfigError, Document};
-use toolkit::expo::{Page, Samples};
+use toolkit::expo::Page;
 use toolkit::scrape::Scrape;
 use toolkit::web::Section;
 
@@ -16,7 +16,6 @@ use crate::config::Config;
 use crate::flags::Flags;
 use crate::http::Http;
 use crate::landing;
-use crate::metrics;
 use crate::refresh::Engine;
 use crate::store::Store;
 
@@ -68,9 +67,7 @@ impl Program for Cost {
     }
 
     async fn scrape(&self, _: &Scrape, page: &mut Page) {
-        let mut samples = Samples::new(metrics::NAMESPACE);
-        samples.copy_from(&self.engine.page());
-        page.section(samples);
+        page.begin_with(self.engine.page());
     }
 
     fn landing(&self) -> Vec<Section> {

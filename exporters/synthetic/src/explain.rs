@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use toolkit::expo::{Compression, Format, Page, Samples};
+use toolkit::expo::{Compression, Format, Page};
 
 use crate::history::Past;
-use crate::metrics::{self, NAMESPACE};
+use crate::metrics;
 
 /// The page, in blackbox_exporter's three parts.
 pub fn text(past: &Past) -> String {
@@ -29,10 +29,8 @@ pub fn text(past: &Past) -> String {
         }
     }
     text.push_str("\n\n\nMetrics that would have been returned:\n");
-    let mut samples = Samples::new(NAMESPACE);
-    metrics::write(&past.outcome, past.timeout, &mut samples);
     let mut page = Page::new();
-    page.section(samples);
+    metrics::write(&past.outcome, past.timeout, &mut page);
     let metrics = page.finish().0.encode(Format::Text, Compression::Identity);
     text.push_str(&String::from_utf8_lossy(&metrics));
     text.push_str("\n\n\nModule configuration:\n");

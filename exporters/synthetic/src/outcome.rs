@@ -73,7 +73,9 @@ impl Outcome {
 
     /// Why the target may not be probed, if that is so: then nothing was connected to.
     pub fn denied(&self) -> Option<&str> {
-        let failed = self.failure.as_ref().filter(|failed| failed.reason == Reason::TargetDenied);
+        let connected = [Phase::Connect, Phase::Proxy].iter().any(|phase| self.timings.get(*phase).is_some());
+        let failed =
+            self.failure.as_ref().filter(|failed| failed.reason == Reason::TargetDenied && !connected);
         failed.map(|failed| failed.message.as_str())
     }
 

@@ -24,7 +24,7 @@ use crate::history::{History, Past};
 use crate::metrics::{self, NAMESPACE, exporter};
 use crate::pages;
 use crate::place;
-use crate::probe::Engine;
+use crate::probe::{Engine, journey};
 use crate::request::{self, Asked};
 use crate::slo;
 
@@ -129,8 +129,10 @@ impl Program for Synthetic {
         self.add_own(&mut samples);
         page.section(samples);
         let mut samples = Samples::new(NAMESPACE);
-        self.checks.write_metrics(&mut samples);
+        let mut journeys = Samples::new(journey::NAMESPACE);
+        self.checks.write_metrics(&mut samples, &mut journeys);
         page.section(samples);
+        page.section(journeys);
         let mut samples = Samples::new(health::NAMESPACE);
         self.health.write_metrics(&mut samples);
         page.section(samples);
@@ -143,9 +145,7 @@ impl Program for Synthetic {
         page: &mut Page,
     ) -> Result<(), ProbeError> {
         let past = self.run(request, scrape).await?;
-        let mut samples = Samples::new(NAMESPACE);
-        metrics::write(&past.outcome, past.timeout, &mut samples);
-        page.section(samples);
+        metrics::write(&past.outcome, past.timeout, page);
         Ok(())
     }
 

@@ -60,7 +60,7 @@ fn a_check_with_its_result_and_its_histogram_keeps_no_more_than_2_5_kib() {
     assert!(each <= MOST, "{each} bytes");
     // all of them had a result
     let mut samples = Samples::new("probe");
-    checks.write_metrics(&mut samples);
+    checks.write_metrics(&mut samples, &mut Samples::new("journey"));
     assert!(samples.len() > 17 * usize::from(CHECKS), "{}", samples.len());
     drop((config, runtime));
 }

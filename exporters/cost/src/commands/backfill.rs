@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{Failed, clock, config_file, load, provider, storage};
 use crate::calendar::{Day, Period, day_after};
+use crate::charge::{Category, Source};
 use crate::figures::{Book, Entries, month};
 use crate::http::{FetchError, Http, Ledger, Meter, Reason};
 use crate::money::Money;
@@ -55,6 +56,11 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<String, Failed> {
     let (mut found, mut problems) = (String::new(), Vec::new());
     let mut page = Page::default();
     for provider in &config.providers {
+        if provider.kind.facts().source == Source::Estimated {
+            // what ran before nobody looked is not known, and what was seen must not be replaced by nothing
+            let _infallible = writeln!(found, "{}: estimates have no past but what was seen", provider.name);
+            continue;
+        }
         let window = Window::new(clock.now(), provider.kind.calendar(), months);
         match ask(provider, &store, &http, &window, config.top_services).await {
             Ok(book) => {
@@ -140,7 +146,7 @@ impl Page {
 
 /// The lines of all categories that count, together.
 fn totals(book: &Book) -> Vec<Line> {
-    let of_all = |line: &Line| Line { category: crate::charge::Category::Usage, ..line.clone() };
+    let of_all = |line: &Line| Line { category: Category::Usage, ..line.clone() };
     crate::figures::joined(book.counted().map(of_all).collect())
 }
 

@@ -1,7 +1,8 @@
-//! Subcommands: `check` and `backfill`. They read the same file as the server and print.
+//! Subcommands: `check`, `backfill`, `focus export`. They read the same file as the server and print.
 
 mod backfill;
 mod check;
+mod focus;
 
 use std::future::Future;
 use std::io::Write;
@@ -31,7 +32,7 @@ impl<E: std::error::Error> From<E> for Failed {
 
 /// All of them, for clap.
 pub(crate) fn all() -> Vec<Command> {
-    vec![check::command(), backfill::command()]
+    vec![check::command(), backfill::command(), focus::command()]
 }
 
 /// Runs one; gives the exit code.
@@ -39,6 +40,7 @@ pub(crate) fn run(name: &str, matches: &ArgMatches) -> u8 {
     let outcome = match name {
         "check" => wait_for(check::run(matches)),
         "backfill" => wait_for(backfill::run(matches)),
+        "focus" => wait_for(focus::run(matches)),
         _ => Err(Failed { problems: vec!["there is no such command".to_owned()], ..Failed::default() }),
     };
     let (found, problems) = match outcome {

@@ -20,8 +20,9 @@ use crate::money::Money;
 /// How long one attempt may take, from the connection to the last byte.
 const ATTEMPT: Duration = Duration::from_mins(1);
 
-/// Attempts of one request.
+/// Attempts of one request, and of one that gets no answer: each of those takes its whole time.
 const ATTEMPTS: u32 = 4;
+const ATTEMPTS_WITHOUT_ANSWER: u32 = 2;
 
 /// The longest pause within a refresh; whoever asks for a longer one is asked again by a later refresh.
 const LONGEST_PAUSE: Duration = Duration::from_secs(90);
@@ -35,6 +36,9 @@ const QUOTED: usize = 160;
 
 /// Shortest part of what was sent that may be a secret.
 const SECRET_PART: usize = 8;
+
+/// The names of what AWS' header consists of: its error codes are made of these words.
+const NO_SECRETS: [&str; 3] = ["Credential", "SignedHeaders", "Signature"];
 
 type Sign = dyn Fn(&Unsigned<'_>) -> Result<Vec<(HeaderName, String)>, FetchError> + Send + Sync;
 
@@ -238,7 +242,8 @@ impl Request {
         // a little more, so that all who were refused together do not come back together
         let pause = error.retry_after.unwrap_or(usual).mul_f64(1.0 + jitter());
         let in_time = pause <= LONGEST_PAUSE && Instant::now() + pause < self.http.deadline;
-        (allowed && attempt < ATTEMPTS && in_time).then_some(pause)
+        let most = if error.reason == Reason::Timeout { ATTEMPTS_WITHOUT_ANSWER } else { ATTEMPTS };
+        (allowed && attempt < most && in_time).then_some(pause)
     }
 
     async fn attempt(&self) -> Result<Stream, FetchError> {
@@ -364,16 +369,21 @@ fn jitter() -> f64 {
 /// What must not be quoted when the other side repeats it: secret headers and the values of a form.
 fn secrets(request: &reqwest::Request, body: &[u8]) -> Vec<String> {
     let headers = request.headers().values().filter(|value| value.is_sensitive());
-    let words =
-        headers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split([' ', ',', '=']));
+    let words = headers
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split([' ', ',', '=']))
+        .filter(|word| !NO_SECRETS.contains(word));
     let is_form = request
         .headers()
         .get(CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
     let form = if is_form { std::str::from_utf8(body).unwrap_or_default() } else { "" };
+    // as they were sent, and as the other side reads them
     let values = form.split('&').filter_map(|pair| Some(pair.split_once('=')?.1));
-    let mut secrets: Vec<String> =
-        words.chain(values).filter(|part| part.len() >= SECRET_PART).map(str::to_owned).collect();
+    let decoded = Url::parse(&format!("form:?{form}"));
+    let decoded = decoded.iter().flat_map(Url::query_pairs).map(|(_, value)| value.into_owned());
+    let all = words.chain(values).map(str::to_owned).chain(decoded);
+    let mut secrets: Vec<String> = all.filter(|part| part.len() >= SECRET_PART).collect();
     // the whole before its parts
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     secrets

@@ -48,7 +48,7 @@ impl Writer<'_> {
 }
 
 /// The page's samples.
-pub(crate) fn render(config: &Config, lanes: &[Arc<Lane>], now: Timestamp) -> Samples {
+pub(crate) fn render(config: &Config, lanes: &[Arc<Lane>], now: Timestamp, dropped: u64) -> Samples {
     let mut samples = Samples::new(NAMESPACE);
     samples.limit_series(MAX_SERIES);
     let mut books: Vec<Book> = Vec::with_capacity(lanes.len());
@@ -64,6 +64,26 @@ pub(crate) fn render(config: &Config, lanes: &[Arc<Lane>], now: Timestamp) -> Sa
         }
     }
     told::write_rates(config.exchange.as_ref(), &mut samples);
+    samples.add(&table::DROPPED, &[], told::float(dropped));
     samples.add(&table::BUILD, &[env!("CARGO_PKG_VERSION"), COMMIT], 1.0);
     samples
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::METRICS;
+    use crate::providers::is_free_label;
+
+    #[test]
+    fn names_are_there_once_and_their_labels_are_not_free() {
+        let names: BTreeSet<&str> = METRICS.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), METRICS.len());
+        // those that carry a provider's own labels
+        let own = METRICS.iter().filter(|metric| metric.labels.first() == Some(&"provider"));
+        for label in own.flat_map(|metric| metric.labels) {
+            assert!(!is_free_label(label), "{label}: add it to TAKEN");
+        }
+    }
 }

@@ -59,8 +59,10 @@ metrics! {
     TOKENS_SETTLED "llm_tokens_settled_total" Counter &["provider", "model", "token_type"],
         "Tokens of language models of days that have settled.";
     BALANCE "balance" Gauge &["provider", "account", "currency"], "What is left of what was paid ahead.";
-    UNPRICED "unpriced_items" Gauge &["provider"],
+    UNPRICED "unpriced_items" Gauge &["provider", "account"],
         "Things that run and have no known price: they are missing in the amounts.";
+    PRICES_TIME "prices_timestamp_seconds" Gauge &["provider"],
+        "The day on which the price list was looked up that amounts are estimated with, in Unix time; absent where the provider tells its prices itself.";
 
     // how good the data is
     UP "provider_up" Gauge &["provider"], "Whether the last refresh succeeded.";
@@ -91,5 +93,7 @@ metrics! {
     DURATION "exporter_refresh_duration_seconds" Gauge &["provider"], "How long the last refresh took.";
     NEXT "exporter_next_refresh_timestamp_seconds" Gauge &["provider"],
         "When the provider is asked next, in Unix time.";
+    DROPPED "exporter_series_dropped_total" Counter &[],
+        "Series that were left out of rendered pages: doubles, invalid ones, or too many.";
     BUILD "exporter_build_info" Gauge &["version", "revision"], "Which build of the exporter this is; always 1.";
 }

@@ -4,8 +4,8 @@ use toolkit::expo::Samples;
 
 use super::Writer;
 use super::table::{
-    BALANCE, CHARGES, COMPLETE, DATA_TIME, DURATION, FAILURE, LAST_SUCCESS, NEXT, QUOTA_LIMIT, QUOTA_USED,
-    RATE, RATE_TIME, REFRESHES, REMAINING, REQUESTS, UNPRICED, UP, VENDOR_FORECAST,
+    BALANCE, CHARGES, COMPLETE, DATA_TIME, DURATION, FAILURE, LAST_SUCCESS, NEXT, PRICES_TIME, QUOTA_LIMIT,
+    QUOTA_USED, RATE, RATE_TIME, REFRESHES, REMAINING, REQUESTS, UNPRICED, UP, VENDOR_FORECAST,
 };
 use crate::calendar::Calendar;
 use crate::config::Exchange;
@@ -69,7 +69,11 @@ pub(super) fn write_told(book: &Book, writer: &mut Writer<'_>) {
         let account = book.provider.account_label(&forecast.account);
         writer.add(&VENDOR_FORECAST, &[&account, &forecast.currency, source], forecast.amount.to_f64());
     }
-    writer.add(&UNPRICED, &[], float(told.unpriced));
+    let account = book.provider.account.clone().unwrap_or_default();
+    writer.add(&UNPRICED, &[&account], float(told.unpriced));
+    if let Some(day) = told.prices_as_of {
+        writer.add(&PRICES_TIME, &[], Calendar::Utc.start_of(day).as_duration().as_secs_f64());
+    }
     let newest = book.lines().iter().filter_map(|line| Some(line.days.last()?.0)).max();
     let newest = newest.map(|day| book.calendar().end_of(day).min(book.now).as_duration().as_secs_f64());
     #[expect(clippy::cast_precision_loss, reason = "seconds of Unix time are far below 2^53")]
@@ -93,6 +97,6 @@ pub(super) fn write_rates(exchange: Option<&Exchange>, samples: &mut Samples) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-fn float(count: u64) -> f64 {
+pub(super) fn float(count: u64) -> f64 {
     count as f64
 }

@@ -16,7 +16,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 const LONGEST_NAME: usize = 64;
 
 /// Labels that metrics have themselves: a provider's own may not have these names.
-const TAKEN: [&str; 19] = [
+const TAKEN: [&str; 20] = [
     "account",
     "budget",
     "category",
@@ -28,6 +28,7 @@ const TAKEN: [&str; 19] = [
     "le",
     "model",
     "operation",
+    "outcome",
     "provider",
     "quantile",
     "reason",

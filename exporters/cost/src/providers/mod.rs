@@ -21,9 +21,11 @@ pub mod supabase;
 pub mod vercel;
 
 mod buckets;
+mod estimate;
 mod frame;
 mod oauth;
 mod pages;
+mod sheet;
 mod tally;
 
 use std::time::Duration;

@@ -20,9 +20,9 @@ use crate::money::Amount;
 use crate::shown::OTHER;
 use crate::window::Window;
 
-/// Days of one page; 7 unless one asks for more.
-const COST_DAYS: &str = "180";
-const USAGE_DAYS: &str = "31";
+/// Days of one page: 7 unless one asks for more, and 31 at most of usage. Costs may have 180, which would be more than
+/// an organization with many projects should have in memory at once.
+const DAYS: &str = "31";
 
 /// Where tokens are counted.
 const USAGES: [&str; 2] = ["completions", "embeddings"];
@@ -41,7 +41,6 @@ pub struct OpenAi {
 struct Report<'a> {
     operation: &'static str,
     path: String,
-    limit: &'static str,
     groups: &'a [&'a str],
 }
 
@@ -90,7 +89,7 @@ impl Bill for OpenAi {
         let mut snapshot = Snapshot::of(Source::Reported, window);
         let groups: &[&str] = if self.by_project { &["line_item", "project_id"] } else { &["line_item"] };
         let path = "/organization/costs".to_owned();
-        let report = Report { operation: "costs", path, limit: COST_DAYS, groups };
+        let report = Report { operation: "costs", path, groups };
         let buckets = self.read::<Cost>(http, &key, window, &report).await?;
         snapshot.data_until = buckets::data_until(&buckets);
         let mut tally = Tally::default();
@@ -101,7 +100,7 @@ impl Bill for OpenAi {
         let usages: &[&str] = if self.tokens { &USAGES } else { &[] };
         for usage in usages {
             let path = format!("/organization/usage/{usage}");
-            let report = Report { operation: "usage", path, limit: USAGE_DAYS, groups: &["model"] };
+            let report = Report { operation: "usage", path, groups: &["model"] };
             for Bucket { day, rows, .. } in self.read::<Usage>(http, &key, window, &report).await? {
                 snapshot.tokens.extend(rows.into_iter().flat_map(|usage| usage.tokens(day)));
             }
@@ -125,7 +124,7 @@ impl OpenAi {
                 .query("start_time", &window.start().as_second().to_string())
                 .query("end_time", &window.end().as_second().to_string())
                 .query("bucket_width", "1d")
-                .query("limit", report.limit);
+                .query("limit", DAYS);
             let request = match &self.organization {
                 None => request,
                 Some(organization) => request.header("openai-organization", organization),

@@ -10,6 +10,7 @@ mod lane;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 use toolkit::clock::Clock;
-use toolkit::expo::Samples;
+use toolkit::expo::{Finished, Page};
 
 use crate::calendar::Calendar;
 use crate::config::Config;
@@ -27,8 +28,9 @@ use crate::store::{Store, StoreError};
 
 pub(crate) use lane::{Lane, Phase, State};
 
-/// Providers that are asked at the same time: each holds its answers in memory until they are whole.
-const MOST_AT_ONCE: usize = 4;
+/// Providers that are asked at the same time: each holds its answers in memory until they are whole. More than anybody has
+/// that could hang together, so that those that hang keep nobody waiting.
+const MOST_AT_ONCE: usize = 64;
 
 /// The longest time after which the page is rendered again without news.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
@@ -43,7 +45,9 @@ pub(crate) struct Engine {
     config: RwLock<Arc<Config>>,
     lanes: RwLock<Vec<Arc<Lane>>>,
     tasks: Mutex<Vec<AbortHandle>>,
-    page: RwLock<Arc<Samples>>,
+    page: RwLock<Arc<Finished>>,
+    /// Samples that were left out of all pages so far.
+    dropped: AtomicU64,
 }
 
 impl Engine {
@@ -57,7 +61,8 @@ impl Engine {
             config: RwLock::default(),
             lanes: RwLock::default(),
             tasks: Mutex::default(),
-            page: RwLock::new(Arc::new(Samples::new(metrics::NAMESPACE))),
+            page: RwLock::new(Arc::new(Page::new().finish().0)),
+            dropped: AtomicU64::new(0),
         })
     }
 
@@ -108,14 +113,18 @@ impl Engine {
     }
 
     /// The page as it was rendered last.
-    pub(crate) fn page(&self) -> Arc<Samples> {
+    pub(crate) fn page(&self) -> Arc<Finished> {
         Arc::clone(&self.page.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Renders the page from what is known.
     pub(crate) fn render(&self) {
-        let samples = metrics::render(&self.config(), &self.lanes(), self.clock.now());
-        *write(&self.page) = Arc::new(samples);
+        let dropped = self.dropped.load(Ordering::Relaxed);
+        let mut page = Page::new();
+        page.section(metrics::render(&self.config(), &self.lanes(), self.clock.now(), dropped));
+        let (finished, more) = page.finish();
+        self.dropped.fetch_add(more.duplicate + more.invalid + more.capped, Ordering::Relaxed);
+        *write(&self.page) = Arc::new(finished);
     }
 
     /// Renders the page again when a day or a period begins, also when nobody says anything new.

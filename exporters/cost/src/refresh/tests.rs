@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -12,7 +13,7 @@ use kit::web::{Answer, Reply, Request};
 use serde_json::{Value, json};
 use toolkit::clock::NOW_VARIABLE;
 use toolkit::config::Document;
-use toolkit::expo::{Compression, Format, Page, Samples};
+use toolkit::expo::{Compression, Format};
 
 use super::*;
 
@@ -70,11 +71,8 @@ impl Desk {
     }
 
     fn page(&self) -> String {
-        let mut samples = Samples::new(metrics::NAMESPACE);
-        samples.copy_from(&self.engine.page());
-        let mut page = Page::new();
-        page.section(samples);
-        String::from_utf8(page.finish().0.encode(Format::Text, Compression::Identity).to_vec()).unwrap()
+        let page = self.engine.page().encode(Format::Text, Compression::Identity);
+        String::from_utf8(page.to_vec()).unwrap()
     }
 
     /// Waits until the page has all of these lines.
@@ -231,6 +229,35 @@ async fn a_reload_keeps_what_stays() {
 }
 
 #[tokio::test]
+async fn accounts_and_services_have_the_names_that_the_file_gives_them() {
+    let charge = |account: &str, service: &str, amount: &str| json!({"day": "2026-03-01", "account": account, "service": service, "amount": amount});
+    let rows =
+        json!([charge("1", "Old Name", "1"), charge("1", "New Name", "2"), charge("2", "New Name", "4")]);
+    let cloud = Cloud::start(pages(rows, json!([]))).await.unwrap();
+    let renamed = ", services: {Old Name: New Name}";
+    let to_date = |account: &str, amount| {
+        format!(
+            "cost_month_to_date{{provider=\"p\",account=\"{account}\",currency=\"USD\",source=\"reported\",service=\"New Name\"}} {amount}"
+        )
+    };
+    for (more, expected) in [
+        ("", [("1", 3), ("2", 4)].as_slice()),
+        (", accounts: {'1': prod, '2': test}", &[("prod", 3), ("test", 4)]),
+        (", account: all", &[("all", 7)]),
+    ] {
+        let folder = Folder::new().unwrap();
+        let text = format!("providers:\n{}", provider("p", &cloud, &format!("{renamed}{more}")));
+        let desk = Desk::start(&folder, &text, NOON).await;
+        let lines: Vec<String> = expected.iter().map(|(account, amount)| to_date(account, amount)).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let page = desk.shows(&lines).await;
+        assert_eq!(page.matches("cost_month_to_date{").count(), expected.len(), "{page}");
+        assert_eq!(page.matches("cost_settled_total{").count(), expected.len(), "{page}");
+        desk.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn paid_requests_stop_at_the_limit() {
     let (folder, cloud) = (Folder::new().unwrap(), double().await);
     let more = ", paid: true, interval: 1s, max_requests_per_month: 5";
@@ -280,9 +307,9 @@ async fn killed_at_any_moment() {
     const KILLS: u64 = 200;
     let folder = Folder::new().unwrap();
     // each answer has one more settled amount than the one before, and restates it
-    let served = std::sync::atomic::AtomicU32::new(0);
+    let served = AtomicU32::new(0);
     let free = Cloud::start(move |_| {
-        let number = served.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = served.fetch_add(1, Ordering::Relaxed);
         let rows: Vec<Value> = (0..=number % 40)
             .map(|at| row(&format!("2026-02-{:02}", at % 28 + 1), &format!("s{at}"), &format!("{number}.5")))
             .collect();

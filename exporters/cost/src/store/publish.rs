@@ -396,8 +396,8 @@ fn write_tokens(
 
 fn write_observed(connection: &Connection, provider: &str, snapshot: &Snapshot) -> Result<(), StoreError> {
     let mut put = connection.prepare_cached(
-        "INSERT OR REPLACE INTO observed (provider, day, item, service, currency, hourly, account, seconds, until)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT OR REPLACE INTO observed (provider, day, item, service, currency, hourly, account, seconds, until, at_most)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     for seen in &snapshot.observed {
         put.execute(params![
@@ -409,7 +409,8 @@ fn write_observed(connection: &Connection, provider: &str, snapshot: &Snapshot) 
             seen.hourly.to_bytes(),
             seen.account,
             seen.seconds,
-            seen.until
+            seen.until,
+            seen.at_most.map(Money::to_bytes)
         ])?;
     }
     Ok(())
@@ -427,6 +428,7 @@ fn write_provider(connection: &Connection, publish: &Publish) -> Result<(), Stor
         findings: snapshot.findings.clone(),
         unpriced: snapshot.unpriced,
         data_until: snapshot.data_until,
+        prices_as_of: snapshot.prices_as_of,
     };
     let told = serde_json::to_string(&told).map_err(|error| StoreError::Io(error.to_string()))?;
     let (now, due) = (publish.now.as_second(), publish.due.as_millisecond());

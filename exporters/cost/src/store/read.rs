@@ -59,6 +59,9 @@ pub struct Told {
     pub unpriced: u64,
     /// The newest moment that its data speaks of.
     pub data_until: Option<i64>,
+    /// The day on which the prices were looked up that estimates are made with.
+    #[serde(default)]
+    pub prices_as_of: Option<Day>,
 }
 
 /// What is known of a provider.
@@ -209,7 +212,7 @@ impl Store {
     pub async fn observed(&self, provider: Arc<str>, since: Day) -> Result<Vec<Observed>, StoreError> {
         self.read(move |connection| {
             let mut all = connection.prepare_cached(
-                "SELECT item, account, service, currency, hourly, day, seconds, until FROM observed
+                "SELECT item, account, service, currency, hourly, day, seconds, until, at_most FROM observed
                  WHERE provider = ?1 AND day >= ?2 ORDER BY day, item, service, currency, hourly",
             )?;
             let read = |row: &Row<'_>| {
@@ -222,6 +225,7 @@ impl Store {
                     day: day(row.get(5)?),
                     seconds: row.get(6)?,
                     until: row.get(7)?,
+                    at_most: row.get::<_, Option<[u8; 16]>>(8)?.map(Money::from_bytes),
                 })
             };
             let rows = all.query_map(params![&*provider, number(since)], read)?;

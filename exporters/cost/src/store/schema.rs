@@ -101,6 +101,7 @@ CREATE TABLE observed (
     service  TEXT    NOT NULL,
     currency TEXT    NOT NULL,
     hourly   BLOB    NOT NULL,
+    at_most  BLOB,                    -- in a billing period
     account  TEXT    NOT NULL,
     seconds  INTEGER NOT NULL,
     until    INTEGER NOT NULL,

@@ -223,6 +223,7 @@ async fn what_else_a_provider_says_is_kept() {
         service: "web".into(),
         currency: "USD".into(),
         hourly: Money::parse("0.0125").unwrap(),
+        at_most: Some(Money::units(9)),
         day: "2026-03-10".parse().unwrap(),
         seconds,
         until: 1_773_144_000,

@@ -3,6 +3,8 @@
 
 mod commands;
 mod complaints;
+mod focus;
+mod kills;
 mod page;
 mod providers;
 mod support;

@@ -1,5 +1,7 @@
 //! From an outcome to a result: what the check itself asks for beside the module.
 
+use std::sync::Arc;
+
 use netprobe::phase::Phase;
 use tokio::time::Instant;
 
@@ -20,6 +22,10 @@ pub(super) fn judge(probe: &Probe, outcome: &Outcome, now: Instant, now_unix: f6
         at: now,
         at_unix: now_unix,
         facts: facts(outcome).into(),
+        journey: match &outcome.facts {
+            Facts::Journey(facts) => Some(Arc::clone(facts)),
+            _ => None,
+        },
     }
 }
 

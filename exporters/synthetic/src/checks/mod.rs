@@ -101,9 +101,10 @@ impl Checks {
         heartbeat::routes(&self.heartbeats)
     }
 
-    /// Writes the metrics.
-    pub fn write_metrics(&self, samples: &mut Samples) {
+    /// Writes the metrics; those of journeys, whose names begin otherwise, apart.
+    pub fn write_metrics(&self, samples: &mut Samples, journeys: &mut Samples) {
         samples.limit_series(MAX_SERIES);
+        journeys.limit_series(MAX_SERIES);
         let numbers = self.schedule.look(|scheduled, standing| {
             let mut page = Writer::new(&scheduled.check, samples);
             let counts = scheduled.counts.now();
@@ -111,6 +112,9 @@ impl Checks {
             page.durations(&counts);
             if let Standing::Fresh(ended) = standing {
                 page.result(&ended.found.result);
+                if let Some(facts) = &ended.found.result.journey {
+                    Writer::new(&scheduled.check, journeys).journey(facts);
+                }
             }
         });
         page::schedule(&numbers, &self.schedule.work().late(), samples);

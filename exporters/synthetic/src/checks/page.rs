@@ -7,6 +7,7 @@ use super::counts;
 use super::result::{CheckResult, Fact, Status};
 use super::table as metric;
 use crate::config::Check;
+use crate::probe::journey::JourneyFacts;
 
 /// Writes what is of one check.
 pub(crate) struct Writer<'a> {
@@ -71,6 +72,11 @@ impl<'a> Writer<'a> {
                 Fact::ArtifactCount => self.add(&metric::ARTIFACT_COUNT, *value),
             }
         }
+    }
+
+    /// Writes what became of the steps of a journey.
+    pub(crate) fn journey(&mut self, facts: &JourneyFacts) {
+        facts.each(|desc, labels, value| self.add_with(desc, labels, value));
     }
 
     /// Writes what was counted.

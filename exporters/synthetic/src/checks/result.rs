@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::config::Check;
 use crate::outcome::Failed;
+use crate::probe::journey::JourneyFacts;
 
 /// How a check stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,12 +52,22 @@ pub struct CheckResult {
     pub at_unix: f64,
     /// What was found.
     pub facts: Box<[(Fact, f64)]>,
+    /// What became of the steps of a journey.
+    pub journey: Option<Arc<JourneyFacts>>,
 }
 
 impl CheckResult {
     /// A result that says nothing but when it was.
     pub(crate) fn empty(status: Status, at: Instant, at_unix: f64) -> Self {
-        Self { status, failure: None, took: Duration::ZERO, at, at_unix, facts: Box::default() }
+        Self {
+            status,
+            failure: None,
+            took: Duration::ZERO,
+            at,
+            at_unix,
+            facts: Box::default(),
+            journey: None,
+        }
     }
 
     /// What was found of one kind.

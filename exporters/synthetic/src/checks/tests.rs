@@ -30,7 +30,7 @@ fn config(text: &str) -> Config {
 
 fn page(checks: &Checks) -> String {
     let mut samples = Samples::new("probe");
-    checks.write_metrics(&mut samples);
+    checks.write_metrics(&mut samples, &mut Samples::new("journey"));
     let mut page = Page::new();
     page.section(samples);
     let (page, dropped) = page.finish();

@@ -149,7 +149,7 @@ const MAX_NAME: usize = 100;
 const MAX_TARGET: usize = 4096;
 
 /// Labels that our metrics have themselves: a check's own may not have these names.
-const TAKEN: [&str; 7] = ["check", "target", "phase", "reason", "status", "le", "state"];
+const TAKEN: [&str; 9] = ["check", "target", "phase", "reason", "status", "le", "state", "journey", "step"];
 
 impl Check {
     /// Its name.
@@ -235,7 +235,7 @@ fn entry(name: &str, item: &Item<'_>, modules: &Modules, guard: &Policy) -> Vec<
         let heartbeat = fields.fields("heartbeat").map(|mut fields| heartbeat(&mut fields, interval));
         (heartbeat.map(Kind::Heartbeat), vec![Arc::from("")])
     } else {
-        let (probe, targets) = probe(&mut fields, interval, modules, guard);
+        let (probe, targets) = probe(name, &mut fields, interval, modules, guard);
         (probe.map(Kind::Probe), targets)
     };
     let Some(kind) = kind else { return Vec::new() };
@@ -266,12 +266,13 @@ fn heartbeat(fields: &mut Fields<'_>, interval: Duration) -> Heartbeat {
 }
 
 fn probe(
+    name: &str,
     fields: &mut Fields<'_>,
     interval: Duration,
     modules: &Modules,
     guard: &Policy,
 ) -> (Option<Probe>, Vec<Arc<str>>) {
-    let module = module(fields, modules, guard);
+    let module = module(name, fields, modules, guard);
     let targets = targets(fields);
     let timeout = fields.duration("timeout").filter(|timeout| !timeout.is_zero());
     if timeout.is_some_and(|timeout| timeout > interval) {
@@ -292,13 +293,13 @@ fn probe(
 }
 
 /// A module by its name, or in place.
-fn module(fields: &mut Fields<'_>, modules: &Modules, guard: &Policy) -> Option<Arc<Module>> {
+fn module(name: &str, fields: &mut Fields<'_>, modules: &Modules, guard: &Policy) -> Option<Arc<Module>> {
     if !fields.require("module") {
         return None;
     }
     let item = fields.item("module")?;
     if item.kind() == Written::Map {
-        return Module::decode(&item, guard).map(Arc::new);
+        return Module::decode(name, &item, guard).map(Arc::new);
     }
     let name = item.string()?;
     let found = modules.get(&name).cloned();
@@ -367,7 +368,7 @@ mod tests {
         let decoded = document.decode(|mut fields| {
             let policy = Policy::default();
             let modules = fields.map("modules", |name, item| {
-                Some((name.to_owned(), Arc::new(Module::decode(&item, &policy)?)))
+                Some((name.to_owned(), Arc::new(Module::decode(name, &item, &policy)?)))
             });
             Checks::decode(&mut fields, &modules.into_iter().collect(), &policy)
         });

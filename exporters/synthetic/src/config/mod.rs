@@ -104,7 +104,7 @@ impl File {
 }
 
 fn modules(fields: &mut Fields<'_>, guard: &Policy) -> Modules {
-    let modules =
-        fields.map("modules", |name, item| Some((name.to_owned(), Arc::new(Module::decode(&item, guard)?))));
+    let modules = fields
+        .map("modules", |name, item| Some((name.to_owned(), Arc::new(Module::decode(name, &item, guard)?))));
     modules.into_iter().collect()
 }

@@ -19,6 +19,8 @@ const DNS: u16 = 53;
 /// A module.
 #[derive(Clone, Debug)]
 pub struct Module {
+    /// Its name; that of its check, where it stands in place.
+    pub name: Arc<str>,
     /// The name of its prober.
     pub prober_name: &'static str,
     /// How it probes.
@@ -37,7 +39,7 @@ pub struct Module {
 
 impl Module {
     /// Reads a module; `None` when a prober's settings are no good.
-    pub(super) fn decode(item: &Item<'_>, guard: &Policy) -> Option<Self> {
+    pub(super) fn decode(name: &str, item: &Item<'_>, guard: &Policy) -> Option<Self> {
         let mut fields = item.fields()?;
         fields.require("prober");
         let words: Vec<_> = PROBERS.iter().map(|(name, _)| (*name, *name)).collect();
@@ -48,16 +50,17 @@ impl Module {
         let guard = Policy::decode(&mut fields, guard);
         let mut prober = None;
         // a section that this prober does not use is read too, so that what is wrong in it is told
-        for (name, decode) in PROBERS {
-            let own = wanted == Some(*name);
-            let section = if own { fields.section(name) } else { fields.fields(name) };
+        for (key, decode) in PROBERS {
+            let own = wanted == Some(*key);
+            let section = if own { fields.section(key) } else { fields.fields(key) };
             let read = section.and_then(|mut section| decode(&mut section));
             if own {
                 prober = read;
             }
         }
         let shown = item.shown().into();
-        Some(Self { prober_name: wanted?, prober: prober?, timeout, credentials_for, resolver, guard, shown })
+        let (name, prober_name) = (name.into(), wanted?);
+        Some(Self { name, prober_name, prober: prober?, timeout, credentials_for, resolver, guard, shown })
     }
 }
 

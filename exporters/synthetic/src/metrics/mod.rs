@@ -6,29 +6,42 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use netprobe::tls::Version;
-use toolkit::expo::{Desc, Samples};
+use toolkit::expo::{Desc, Page, Samples};
 
 pub use table::NAMESPACE;
 pub(crate) use table::exporter;
 
 use crate::outcome::{Chosen, Failed, Outcome};
-use crate::probe::{self, TlsFacts};
+use crate::probe::journey::{self, JourneyFacts};
+use crate::probe::{self, Facts, TlsFacts};
 use crate::{checks, health};
 use table as metric;
 
 /// All metrics there are, by what their names begin with; a name may be there twice.
-pub fn all() -> [(&'static str, Vec<Desc<'static>>); 3] {
+pub fn all() -> [(&'static str, Vec<Desc<'static>>); 4] {
     let probes =
         metric::METRICS.iter().copied().chain(probe::metrics()).chain(checks::METRICS.iter().copied());
     [
         (NAMESPACE, probes.collect()),
+        (journey::NAMESPACE, JourneyFacts::METRICS.to_vec()),
         (health::NAMESPACE, health::METRICS.to_vec()),
         ("", exporter::METRICS.to_vec()),
     ]
 }
 
 /// Writes the page of `/probe`; `timeout` is how long the probe might have taken.
-pub fn write(outcome: &Outcome, timeout: Duration, samples: &mut Samples) {
+pub fn write(outcome: &Outcome, timeout: Duration, page: &mut Page) {
+    let mut samples = Samples::new(NAMESPACE);
+    write_probe(outcome, timeout, &mut samples);
+    page.section(samples);
+    if let Facts::Journey(facts) = &outcome.facts {
+        let mut samples = Samples::new(journey::NAMESPACE);
+        facts.each(|desc, labels, value| samples.add(desc, labels, value));
+        page.section(samples);
+    }
+}
+
+fn write_probe(outcome: &Outcome, timeout: Duration, samples: &mut Samples) {
     samples.add(&metric::SUCCESS, &[], flag(outcome.success()));
     samples.add(&metric::DURATION, &[], outcome.duration.as_secs_f64());
     samples.add(&metric::TIMEOUT, &[], timeout.as_secs_f64());

@@ -13,7 +13,9 @@ use toolkit::scrape::TargetName;
 
 use super::artifact::Disk;
 use super::secure::ChainFacts;
-use super::{Facts, Prober, artifact, dns, grpc, http, icmp, postgres, redis, smtp, tcp, udp, websocket};
+use super::{
+    Facts, Prober, artifact, dns, grpc, http, icmp, journey, postgres, redis, smtp, tcp, udp, websocket,
+};
 use crate::config::Module;
 use crate::outcome::{Failed, Outcome};
 use crate::reason::Reason;
@@ -126,6 +128,7 @@ impl Engine {
                 Prober::Dns(settings) => dns::probe(self, settings, &job).await,
                 Prober::Http(settings) => http::probe(self, settings, &job).await,
                 Prober::Icmp(settings) => icmp::probe(self, settings, &job).await,
+                Prober::Journey(settings) => journey::probe(self, settings, &job).await,
                 Prober::Postgres(settings) => postgres::probe(self, settings, &job).await,
                 Prober::Redis(settings) => redis::probe(self, settings, &job).await,
                 Prober::Grpc(settings) => grpc::probe(self, settings, &job).await,

@@ -9,6 +9,7 @@ pub mod dns;
 pub mod grpc;
 pub mod http;
 pub mod icmp;
+pub mod journey;
 pub mod open;
 pub mod postgres;
 pub mod redis;
@@ -22,11 +23,14 @@ pub mod websocket;
 
 mod engine;
 
+use std::sync::Arc;
+
 use artifact::{Artifact, ArtifactFacts};
 use dns::{Dns, DnsFacts};
 use grpc::{Grpc, GrpcFacts};
 use http::{Http, HttpFacts};
 use icmp::{Icmp, IcmpFacts};
+use journey::{Journey, JourneyFacts};
 use postgres::{Postgres, PostgresFacts};
 use redis::{Redis, RedisFacts};
 use toolkit::config::Fields;
@@ -55,6 +59,8 @@ pub enum Prober {
     Http(Box<Http>),
     /// Echo requests.
     Icmp(Icmp),
+    /// Several pages, one after the other.
+    Journey(Box<Journey>),
     /// A login to a PostgreSQL and a query.
     Postgres(Postgres),
     /// A `PING` to a Redis.
@@ -86,6 +92,8 @@ pub enum Facts {
     Http(HttpFacts),
     /// What became of echo requests.
     Icmp(IcmpFacts),
+    /// What became of the steps of a journey.
+    Journey(Arc<JourneyFacts>),
     /// What a PostgreSQL said.
     Postgres(PostgresFacts),
     /// What a Redis said.
@@ -110,6 +118,7 @@ pub(crate) const PROBERS: &[(&str, Decode)] = &[
     ("grpc", |fields| Some(Prober::Grpc(Grpc::decode(fields)))),
     ("http", |fields| Http::decode(fields).map(Box::new).map(Prober::Http)),
     ("icmp", |fields| Some(Prober::Icmp(Icmp::decode(fields)))),
+    ("journey", |fields| Some(Prober::Journey(Box::new(Journey::decode(fields))))),
     ("postgres", |fields| Postgres::decode(fields).map(Prober::Postgres)),
     ("redis", |fields| Some(Prober::Redis(Redis::decode(fields)))),
     ("smtp", |fields| Some(Prober::Smtp(Smtp::decode(fields)))),
@@ -156,7 +165,8 @@ impl Facts {
     /// Writes what only this prober finds.
     pub(crate) fn write(&self, outcome: &Outcome, samples: &mut Samples) {
         match self {
-            Self::None => {}
+            // a journey's names do not begin with probe_: the page has them beside these
+            Self::None | Self::Journey(_) => {}
             Self::Artifact(facts) => facts.write(samples),
             Self::Dns(facts) => facts.write(outcome, samples),
             Self::Grpc(facts) => facts.write(outcome, samples),

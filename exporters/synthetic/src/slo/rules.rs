@@ -52,7 +52,7 @@ const SECONDS: &str = "health_service_seconds_total";
 const HEAD: &str = "\
 # Written by `synthetic-exporter slo-rules`. Do not edit it: run that again when the services change.
 #
-# Two external labels of Prometheus change where the links lead: grafana_url and runbooks_url.
+# An external label of Prometheus changes where the dashboard's link leads: grafana_url.
 
 groups:
 ";
@@ -67,11 +67,10 @@ pub(super) fn print(objectives: &[(&Service, &Objective)]) -> String {
 fn write(objectives: &[(&Service, &Objective)], text: &mut String) -> fmt::Result {
     writeln!(text, "  - name: synthetic-slo-ratios\n    rules:")?;
     for window in WINDOWS {
-        let of =
-            |states: &str| format!("sum by (service) (rate({SECONDS}{{state=~\"{states}\"}}[{window}]))");
+        let of = |states: &str| format!("sum by (service) (rate({SECONDS}{{state{states}}}[{window}]))");
         writeln!(text, "      - record: {}", ratio(window))?;
-        writeln!(text, "        expr: |\n          {}\n          /", of("unhealthy"))?;
-        writeln!(text, "          {}", of("healthy|degraded|unhealthy"))?;
+        writeln!(text, "        expr: |\n          {}\n          /", of("=\"unhealthy\""))?;
+        writeln!(text, "          {}", of("=~\"healthy|degraded|unhealthy\""))?;
     }
     for (service, objective) in objectives {
         writeln!(text, "\n  - name: synthetic-slo-{}\n    rules:", service.name)?;
@@ -113,7 +112,7 @@ impl Pair {
         writeln!(text, "          and {}{{service=\"{name}\"}} > {}", ratio(short), Short(threshold))?;
         writeln!(
             text,
-            "        labels:\n          service: {name}\n          severity: {severity}\n          long_window: {long}"
+            "        labels:\n          service: '{name}'\n          severity: {severity}\n          long_window: {long}"
         )?;
         writeln!(text, "          short_window: {short}\n        annotations:")?;
         writeln!(text, "          summary: '{title} uses up its error budget'")?;
@@ -124,12 +123,14 @@ impl Pair {
              the error budget {meaning}.'",
             Short(rate)
         )?;
-        writeln!(text, "          runbook_url: '{RUNBOOKS}/ServiceErrorBudgetBurn.md'")?;
+        writeln!(text, "          runbook_url: {RUNBOOK}")?;
         writeln!(text, "          dashboard_url: '{DASHBOARDS}/d/watchfire-synthetic?var-service={name}'")
     }
 }
 
-const RUNBOOKS: &str = "{{ or $externalLabels.runbooks_url \"https://github.com/watchfire/watchfire/blob/main/rules/runbooks\" }}";
+/// What to do when it fires.
+const RUNBOOK: &str =
+    "https://github.com/watchfire/watchfire/blob/main/exporters/synthetic/README.md#objectives";
 
 const DASHBOARDS: &str = "{{ or $externalLabels.grafana_url \"http://localhost:3000\" }}";
 

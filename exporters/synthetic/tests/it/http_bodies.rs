@@ -156,11 +156,11 @@ async fn a_body_of_100_mb_is_counted_whole_and_searched_and_never_held() {
     assert_eq!(limited.reason(), "transfer/body_too_large");
     lengths(&limited, LENGTH, 1 << 20);
     assert!(peak() - before < 16 << 10, "{} kB more", peak() - before);
-    // what is read as JSON is held, up to 16 MB
+    // what is read as JSON is held, up to 4 MB
     let json = exporter.ask("json", &web.url("")).await;
     assert_eq!(json.reason(), "check/body_too_large");
     lengths(&json, LENGTH, LENGTH);
-    assert!(peak() - before < 64 << 10, "{} kB more", peak() - before);
+    assert!(peak() - before < 24 << 10, "{} kB more", peak() - before);
 }
 
 #[tokio::test]

@@ -122,15 +122,20 @@ async fn the_phases_add_up_to_the_whole() {
     let web = web.await.unwrap();
     let exporter = start(&module(&format!("fail_if_body_matches_regexp: [y], {INSECURE}"))).await;
     for path in ["/", "/moved"] {
-        let page = exporter.ask("m", &web.url(path)).await;
-        page.succeeds(true);
-        let total = page.value("probe_duration_seconds");
-        let sum: f64 = page.series("probe_phase_duration_seconds").iter().map(|(_, took)| took).sum();
-        assert!((total - sum).abs() <= 0.001 + total / 100.0, "{path}: {sum} of {total}");
-        let phase = |name: &str| page.value(&format!("probe_phase_duration_seconds{{phase=\"{name}\"}}"));
-        assert!((0.03..total).contains(&phase("first_byte")), "{}", page.text);
-        let processing = page.value("probe_http_duration_seconds{phase=\"processing\"}");
-        assert!((processing - phase("send") - phase("first_byte")).abs() < 1e-6);
+        let mut gaps = Vec::new();
+        for _ in 0..5 {
+            let page = exporter.ask("m", &web.url(path)).await;
+            page.succeeds(true);
+            let total = page.value("probe_duration_seconds");
+            let sum: f64 = page.series("probe_phase_duration_seconds").iter().map(|(_, took)| took).sum();
+            let phase = |name: &str| page.value(&format!("probe_phase_duration_seconds{{phase=\"{name}\"}}"));
+            assert!((0.03..total).contains(&phase("first_byte")), "{}", page.text);
+            let processing = page.value("probe_http_duration_seconds{phase=\"processing\"}");
+            assert!((processing - phase("send") - phase("first_byte")).abs() < 1e-6);
+            gaps.push((total - sum).abs() - total / 100.0);
+        }
+        // a busy machine may stop us between two phases, but not each time
+        assert!(gaps.iter().any(|gap| *gap <= 0.001), "{path}: {gaps:?}");
     }
 }
 
@@ -196,7 +201,8 @@ impl Http2 {
 async fn http2(section: &str, does: Does) -> (Page, Http2) {
     let identity = Authority::new().unwrap().server(&LOOPBACK).unwrap();
     let server = Http2::start(&identity, does).await;
-    let config = module(&format!("{section}, {INSECURE}")).replace("timeout: 10s", "timeout: 500ms");
+    let patience = if matches!(does, Does::Waits) { "500ms" } else { "10s" };
+    let config = module(&format!("{section}, {INSECURE}")).replace("10s", patience);
     let page = start(&config).await.ask("m", &server.url()).await;
     (page, server)
 }

@@ -173,8 +173,8 @@ async fn redirects_that_lead_nowhere() {
             answer(status, &headers, "")
         });
         let web = web.await.unwrap();
-        let exporter = start(&module("").replace("timeout: 10s", "timeout: 500ms")).await;
-        let page = exporter.ask("m", &web.url("/")).await;
+        let patience = if reason.ends_with("timeout") { "500ms" } else { "10s" };
+        let page = start(&module("").replace("10s", patience)).await.ask("m", &web.url("/")).await;
         page.succeeds(false);
         assert_eq!(
             (page.reason().as_str(), page.value("probe_http_status_code")),
@@ -442,17 +442,17 @@ async fn what_is_no_answer() {
         drop(stream.read_to_end(&mut rest).await);
     });
     let (ssh, headers) = (ssh.await, headers.await);
-    let exporter: Exporter = start(&module("").replace("timeout: 10s", "timeout: 500ms")).await;
-    for (target, reason) in [
-        (web.url("/close"), "first_byte/closed"),
-        (web.url("/hang"), "first_byte/timeout"),
-        (format!("http://{}/", ssh.target()), "transfer/protocol"),
-        (format!("http://{}/", headers.target()), "transfer/protocol"),
-        ("http://127.0.0.1:1/".to_owned(), "connect/connect_refused"),
-        ("https://127.0.0.1:1/".to_owned(), "connect/connect_refused"),
-        (web.url("/x").replace("http", "https"), "tls/protocol"),
+    let exporter: Exporter = start(&(module("") + "  hasty: {prober: http, timeout: 500ms}\n")).await;
+    for (module, target, reason) in [
+        ("m", web.url("/close"), "first_byte/closed"),
+        ("hasty", web.url("/hang"), "first_byte/timeout"),
+        ("m", format!("http://{}/", ssh.target()), "transfer/protocol"),
+        ("m", format!("http://{}/", headers.target()), "transfer/protocol"),
+        ("m", "http://127.0.0.1:1/".to_owned(), "connect/connect_refused"),
+        ("m", "https://127.0.0.1:1/".to_owned(), "connect/connect_refused"),
+        ("m", web.url("/x").replace("http", "https"), "tls/protocol"),
     ] {
-        let page = exporter.ask("m", &target).await;
+        let page = exporter.ask(module, &target).await;
         page.succeeds(false);
         assert_eq!(page.reason(), reason, "{target}");
         assert_eq!(page.value("probe_http_status_code"), 0.0);

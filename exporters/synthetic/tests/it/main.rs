@@ -27,6 +27,7 @@ mod http_tls;
 mod http_tokens;
 mod http_way;
 mod icmp;
+mod journey;
 mod name_server;
 mod postgres;
 mod reasons;

@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher;
 use std::io::Write;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use flate2::write::GzEncoder;
 use foldhash::fast::RandomState;
@@ -20,6 +20,7 @@ pub(super) const GZIP_LEVEL: flate2::Compression = flate2::Compression::fast();
 /// The sections that collectors have written for one scrape.
 #[derive(Debug, Default)]
 pub struct Page {
+    head: Option<Arc<Finished>>,
     sections: Vec<Samples>,
 }
 
@@ -37,11 +38,15 @@ pub struct Dropped {
 /// A page that is ready to be sent, encoded at most once per format and compression.
 #[derive(Debug)]
 pub struct Finished {
+    /// Stands before everything else.
+    head: Option<Arc<Self>>,
     sections: Vec<Samples>,
     families: Vec<PageFamily>,
     /// Samples in page order; each family owns a range of it.
     order: Vec<Place>,
     encoded: [OnceLock<Bytes>; 4],
+    /// The text without its end, of pages that stand at the head of others.
+    bodies: [OnceLock<Bytes>; 2],
 }
 
 /// Where a sample lies.
@@ -71,6 +76,12 @@ impl Page {
         self.sections.push(samples);
     }
 
+    /// Puts a page before everything else that was finished earlier: it is encoded once for all pages that begin with it.
+    /// For programs that render on their own cadence. Its families stay together, and sections may not add to them.
+    pub fn begin_with(&mut self, head: Arc<Finished>) {
+        self.head = Some(head);
+    }
+
     /// Groups the samples by family and drops what may not stand.
     pub fn finish(self) -> (Finished, Dropped) {
         let mut dropped = Dropped::default();
@@ -81,6 +92,13 @@ impl Page {
         let grouped: Vec<Grouped> = self.sections.iter().map(Grouped::by_family).collect();
         let mut by_name = families_by_name(&self.sections, &grouped);
         by_name.sort_by(|a, b| a.name.cmp(b.name).then(a.section.cmp(&b.section)));
+        if let Some(head) = &self.head {
+            by_name.retain(|found| {
+                let taken = head.has_family(found.name);
+                dropped.duplicate += if taken { found.samples.len() as u64 } else { 0 };
+                !taken
+            });
+        }
 
         let mut families: Vec<PageFamily> = Vec::with_capacity(by_name.len());
         let mut order: Vec<Place> = Vec::with_capacity(self.sections.iter().map(Samples::len).sum());
@@ -112,7 +130,18 @@ impl Page {
                 end: order.len(),
             });
         }
-        (Finished { sections: self.sections, families, order, encoded: Default::default() }, dropped)
+        let Self { head, sections } = self;
+        (
+            Finished {
+                head,
+                sections,
+                families,
+                order,
+                encoded: Default::default(),
+                bodies: Default::default(),
+            },
+            dropped,
+        )
     }
 }
 
@@ -154,9 +183,10 @@ impl Finished {
         let make = || match compression {
             Compression::Identity => {
                 let mut out = Vec::with_capacity(self.size_estimate());
-                for family in &self.families {
-                    text::write_family(self, family, format, &mut out);
+                if let Some(head) = &self.head {
+                    out.extend_from_slice(&head.body(format));
                 }
+                self.write_body(format, &mut out);
                 text::write_end(format, &mut out);
                 Bytes::from(out)
             }
@@ -167,12 +197,35 @@ impl Finished {
 
     /// How many samples stand on the page.
     pub fn len(&self) -> usize {
-        self.order.len()
+        self.order.len() + self.head.as_ref().map_or(0, |head| head.len())
     }
 
     /// Whether the page has no sample.
     pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
+        self.len() == 0
+    }
+
+    /// What stands before everything else.
+    pub(super) fn head(&self) -> Option<&Arc<Self>> {
+        self.head.as_ref()
+    }
+
+    /// The text of the page without its end; made on first demand, then shared by all pages that begin with it.
+    pub(super) fn body(&self, format: Format) -> Bytes {
+        let make = || {
+            let mut out = Vec::with_capacity(self.size_estimate());
+            self.write_body(format, &mut out);
+            Bytes::from(out)
+        };
+        let [text, open] = &self.bodies;
+        let slot = if format == Format::Text { text } else { open };
+        slot.get_or_init(make).clone()
+    }
+
+    fn write_body(&self, format: Format, out: &mut Vec<u8>) {
+        for family in &self.families {
+            text::write_family(self, family, format, out);
+        }
     }
 
     pub(super) fn families(&self) -> &[PageFamily] {
@@ -186,6 +239,7 @@ impl Finished {
     /// Families are sorted by name.
     pub(super) fn has_family(&self, name: &str) -> bool {
         self.families.binary_search_by(|family| self.name_of(family).cmp(name)).is_ok()
+            || self.head.as_ref().is_some_and(|head| head.has_family(name))
     }
 
     pub(super) fn help_of(&self, family: &PageFamily) -> &str {
@@ -210,7 +264,7 @@ impl Finished {
                 (name + labels + 8) * (family.end - family.start) + 2 * name + self.help_of(family).len() + 32
             })
             .sum();
-        lines + 64
+        lines + 64 + self.head.as_ref().map_or(0, |head| head.size_estimate())
     }
 }
 
@@ -409,6 +463,34 @@ mod tests {
         let text = text(&page);
         let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(samples, ["t_a 2", "t_keys{db=\"0\"} 1", "t_z 3"]);
+    }
+
+    #[test]
+    fn a_page_that_was_finished_before_stands_at_the_head_of_others() {
+        let mut head = Page::new();
+        head.section(section(|s| s.add(&Desc { name: "a_total", kind: Kind::Counter, ..KEYS }, &["0"], 1.0)));
+        let head = Arc::new(head.finish().0);
+        let begun = || {
+            let mut page = Page::new();
+            page.begin_with(Arc::clone(&head));
+            page.section(section(|s| s.add(&KEYS, &["0"], 2.0)));
+            page.section(section(|s| {
+                s.add(&Desc { name: "a_total", kind: Kind::Counter, ..KEYS }, &["1"], 3.0);
+            }));
+            page.finish()
+        };
+        let (page, dropped) = begun();
+        assert_eq!((dropped.duplicate, page.len()), (1, 2));
+        let plain = "# HELP t_a_total Keys.\n# TYPE t_a_total counter\nt_a_total{db=\"0\"} 1\n# HELP t_keys Keys.\n# TYPE t_keys gauge\nt_keys{db=\"0\"} 2\n";
+        assert_eq!((text(&page), text(&begun().0)), (plain.to_owned(), plain.to_owned()));
+        let open = Format::OpenMetrics(super::super::Escaping::Unsaid);
+        let page = Arc::new(page);
+        let whole = page.encode(open, Compression::Identity);
+        assert!(
+            whole.ends_with(b"t_keys{db=\"0\"} 2\n# EOF\n") && whole.starts_with(b"# TYPE t_a counter\n")
+        );
+        let pieces: Vec<u8> = page.pieces(open, Compression::Identity).flatten().collect();
+        assert_eq!(pieces, whole);
     }
 
     #[test]

@@ -65,6 +65,9 @@ impl Pieces {
     /// The next piece as it is sent; empty while the compressor keeps it back.
     fn compress(&mut self, first: usize) -> Vec<u8> {
         let mut plain = Vec::with_capacity(PIECE + PIECE / 4);
+        if let (0, Some(head)) = (first, self.page.head()) {
+            plain.extend_from_slice(&head.body(self.format));
+        }
         let mut families = self.page.families().iter().enumerate().skip(first);
         self.next = None;
         for (number, family) in families.by_ref() {

@@ -168,3 +168,31 @@ impl Anthropic {
         self.usages.iter().filter(|(of, _)| *of == day).map(|(_, row)| format!("{{{row}}}")).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::question::{asked, replied};
+    use super::*;
+
+    #[test]
+    fn it_is_strict_about_keys_versions_and_limits() {
+        let double = Anthropic::default().other(Date::constant(2026, 3, 1), ("web_search", "Web"), "-50.0");
+        let ask = |query: &str, key: &str, version: &str| {
+            let days = "starting_at=2026-03-01T00:00:00Z&ending_at=2026-04-10T00:00:00Z";
+            let path = format!("/v1/organizations/cost_report?{days}{query}");
+            replied(double.answer(&asked(&path, &[("x-api-key", key), ("anthropic-version", version)])))
+        };
+        let (status, page) = ask("", KEY, VERSION);
+        assert_eq!((status, page.matches("starting_at").count()), (200, 7));
+        assert!(page.contains(r#""amount": "-50.0""#) && page.contains(r#""description": null"#), "{page}");
+        for (query, key, version, status) in [
+            ("", "sk-ant-api03", VERSION, 401),
+            ("", KEY, "", 400),
+            ("&limit=32", KEY, VERSION, 400),
+            ("&bucket_width=1h", KEY, VERSION, 400),
+            ("&group_by[]=model", KEY, VERSION, 400),
+        ] {
+            assert_eq!(ask(query, key, version).0, status, "{query} {key} {version}");
+        }
+    }
+}

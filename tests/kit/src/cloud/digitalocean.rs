@@ -200,3 +200,33 @@ fn numbered<'a, T>(request: &Request, all: &'a [T]) -> Result<(usize, usize, &'a
     let end = start.saturating_add(size).min(all.len());
     Ok((page, pages, all.get(start..end).unwrap_or_default()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::question::{asked, replied};
+    use super::*;
+
+    #[test]
+    fn it_is_strict_about_tokens_ranges_and_pages() {
+        let point = |double: DigitalOcean, _: u8| double.point(Date::constant(2026, 3, 1), ("", "d"), "0.86");
+        let double = (0..25).fold(DigitalOcean::default(), point);
+        let ask = |path: &str, key: &str| {
+            let header = format!("Bearer {key}");
+            replied(double.answer(&asked(path, &[("authorization", &header)])))
+        };
+        let march = format!("/v2/billing/do:team:{TEAM}/insights/2026-03-01/2026-03-31");
+        let (status, page) = ask(&march, KEY);
+        assert_eq!((status, page.matches("start_date").count()), (200, 20));
+        assert!(page.contains(r#""total_items": 25, "total_pages": 2"#), "{page}");
+        assert_eq!(ask(&format!("{march}?per_page=200"), KEY).1.matches("start_date").count(), 25);
+        for (path, key, status) in [
+            (march.clone(), "other", 401),
+            (format!("{march}?per_page=201"), KEY, 400),
+            (march.replace("03-31", "04-01"), KEY, 400),
+            (march.replace(TEAM, "other"), KEY, 404),
+            ("/v2/customers/my/invoices/none/summary".to_owned(), KEY, 404),
+        ] {
+            assert_eq!(ask(&path, key).0, status, "{path} {key}");
+        }
+    }
+}

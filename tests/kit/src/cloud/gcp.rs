@@ -25,7 +25,8 @@ pub const TABLE: &str = "acme-billing.export.gcp_billing_export_v1_01ABCD_23EF45
 pub const PROJECT: &str = "acme-tools";
 
 const EMAIL: &str = "watchfire@acme-tools.iam.gserviceaccount.com";
-const TOKEN: &str = "canary-token-of-gcp";
+/// The token that is given.
+pub const TOKEN: &str = "canary-token-of-gcp";
 const JOB: &str = "job_watchfire_1";
 const LOCATION: &str = "EU";
 

@@ -7,9 +7,15 @@ pub mod anthropic;
 pub mod aws;
 pub mod azure;
 pub mod digitalocean;
+pub mod fly;
+pub mod focus;
 pub mod gcp;
+pub mod hetzner;
+pub mod netlify;
 pub mod openai;
 pub mod railway;
+pub mod render;
+pub mod supabase;
 pub mod vercel;
 
 mod question;

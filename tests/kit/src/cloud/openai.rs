@@ -134,3 +134,32 @@ fn bucket(day: Date, rows: &[String]) -> String {
         rows.join(",")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::question::{asked, replied};
+    use super::*;
+
+    #[test]
+    fn it_is_strict_about_keys_limits_and_groups() {
+        let double = OpenAi::default().cost(Date::constant(2026, 3, 1), "p", Some("m, input"), "1e-05");
+        let ask = |query: &str, key: &str| {
+            // the first to the eighth of March
+            let days = "start_time=1772323200&end_time=1772928000&bucket_width=1d";
+            let path = format!("/v1/organization/costs?{days}{query}");
+            replied(double.answer(&asked(&path, &[("authorization", &format!("Bearer {key}"))])))
+        };
+        let (status, page) = ask("&group_by[]=line_item", KEY);
+        assert_eq!((status, page.matches("\"bucket\"").count()), (200, 7));
+        assert!(page.contains(r#""value": 1e-05"#) && page.contains(r#""project_id": null"#), "{page}");
+        assert!(ask("&limit=3", KEY).1.contains(r#""has_more": true"#));
+        for (query, key, status) in [
+            ("", "sk-proj-1", 401),
+            ("&limit=181", KEY, 400),
+            ("&group_by[]=model", KEY, 400),
+            ("&page=page_1", KEY, 400),
+        ] {
+            assert_eq!(ask(query, key).0, status, "{query} {key}");
+        }
+    }
+}

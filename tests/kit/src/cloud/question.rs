@@ -93,3 +93,60 @@ impl Question {
 pub(super) fn quoted(text: Option<&str>) -> String {
     text.map_or_else(|| "null".to_owned(), |text| serde_json::Value::from(text).to_string())
 }
+
+/// A GET as a double gets it.
+#[cfg(test)]
+pub(super) fn asked(path_and_query: &str, headers: &[(&str, &str)]) -> Request {
+    let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+    Request {
+        time: jiff::Timestamp::UNIX_EPOCH,
+        method: "GET".to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        body: hyper::body::Bytes::new(),
+    }
+}
+
+/// The status and the body of an answer.
+#[cfg(test)]
+pub(super) fn replied(answer: crate::web::Answer) -> (u16, String) {
+    match answer {
+        crate::web::Answer::Reply(reply) => (reply.status, String::from_utf8_lossy(&reply.body).into_owned()),
+        other => panic!("no reply: {other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_taken_apart_strictly() {
+        let of = |query: &str| Question::of(&asked(&format!("/?{query}"), &[]), &["a", "b[]", "page"]);
+        for wrong in ["c=1", "a=1&a=2", "a=1&c=2"] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
+        let question = of("a=5&b%5B%5D=x&b[]=y").unwrap();
+        assert_eq!((question.get("a"), question.get("page")), (Some("5"), None));
+        assert_eq!(question.all("b[]"), ["x", "y"]);
+        assert_eq!(question.number("a", 1, 1..=9).unwrap(), 5);
+        assert_eq!(question.number("page", 3, 1..=9).unwrap(), 3);
+        assert!(question.number("a", 1, 1..=4).is_err());
+        assert_eq!(question.required::<u8>("a").unwrap(), 5);
+        assert!(question.required::<u8>("page").is_err());
+    }
+
+    #[test]
+    fn a_token_is_good_for_its_own_query() {
+        let of = |query: &str| Question::of(&asked(&format!("/?{query}"), &[]), &["a", "page"]).unwrap();
+        let all = [1, 2, 3];
+        let first = of("a=1");
+        let (part, next) = first.part(&all, 2).unwrap();
+        assert_eq!(part, [1, 2]);
+        let token = next.unwrap();
+        let second = of(&format!("a=1&page={token}"));
+        assert_eq!(second.part(&all, 2).unwrap(), (&all[2..], None));
+        assert!(of(&format!("a=2&page={token}")).part(&all, 2).is_err());
+    }
+}

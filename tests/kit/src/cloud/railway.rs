@@ -200,3 +200,47 @@ impl Railway {
         Some(rows.collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hyper::body::Bytes;
+
+    use super::super::question::{asked, replied};
+    use super::*;
+
+    #[test]
+    fn it_is_strict_about_tokens_and_leaves_out_what_is_deleted() {
+        let now = "2026-03-10T12:00:00Z".parse().unwrap();
+        let day = Date::constant(2026, 3, 1);
+        let double = Railway::new(now, "2026-03-01T00:00:00Z", "2026-03-01T00:00:00Z", "1.5")
+            .usage(day, "a", ("CPU_USAGE", "1"))
+            .usage(day, "b", ("CPU_USAGE", "2"))
+            .delete("b");
+        let ask = |query: &str, key: &str| {
+            let header = format!("Bearer {key}");
+            let json = ("content-type", "application/json");
+            let mut request = asked("/graphql/v2", &[("authorization", &header), json]);
+            let variables = serde_json::json!({"workspaceId": WORKSPACE, "measurements": ["CPU_USAGE"]});
+            let body = serde_json::json!({"query": query, "variables": variables}).to_string();
+            (request.method, request.body) = ("POST".to_owned(), Bytes::from(body));
+            replied(double.answer(&request))
+        };
+        let usage = |more: &str, end: &str| {
+            format!(
+                r#"query D {{ d: usage(startDate: "2026-03-01T00:00:00Z", endDate: "{end}"{more}) {{ value }} }}"#
+            )
+        };
+        let day_after = "2026-03-02T00:00:00Z";
+        let (status, all) = ask(&usage(", includeDeleted: true", day_after), KEY);
+        assert_eq!((status, all.matches("measurement").count()), (200, 2), "{all}");
+        assert_eq!(ask(&usage("", day_after), KEY).1.matches("measurement").count(), 1);
+        for (query, key) in [
+            (usage("", day_after), "other"),
+            (usage("", "2026-03-10T12:00:01Z"), KEY),
+            ("query N { nothing }".to_owned(), KEY),
+        ] {
+            let (status, answer) = ask(&query, key);
+            assert!(status == 200 && answer.contains(r#""errors""#), "{query} {key}: {answer}");
+        }
+    }
+}

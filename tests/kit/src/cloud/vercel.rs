@@ -121,3 +121,38 @@ fn midnight(day: Date) -> Timestamp {
     let zone = TimeZone::posix(PACIFIC).unwrap_or(TimeZone::UTC);
     day.to_zoned(zone).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::question::{asked, replied};
+    use super::*;
+
+    #[test]
+    fn it_is_strict_about_teams_and_ranges() {
+        let charge = |double: Vercel, day| double.charge(day, None, ("Pro", "Purchase"), "1");
+        let days = [Date::constant(2026, 3, 7), Date::constant(2026, 3, 8), Date::constant(2026, 3, 9)];
+        let double = days.into_iter().fold(Vercel::default(), charge);
+        let ask = |query: &str, key: &str| {
+            let header = format!("Bearer {key}");
+            let path = format!("/v1/billing/charges?{query}");
+            replied(double.answer(&asked(&path, &[("authorization", &header)])))
+        };
+        // the day of 23 hours, and the row of the day before
+        let (status, lines) =
+            ask(&format!("from=2026-03-08T08:00:00Z&to=2026-03-09T07:00:00Z&teamId={TEAM}"), KEY);
+        assert_eq!((status, lines.lines().count()), (200, 2));
+        assert!(
+            lines.contains("2026-03-08T08:00:00.000Z\", \"ChargePeriodEnd\": \"2026-03-09T07"),
+            "{lines}"
+        );
+        let year = "from=2025-01-01T08:00:00Z&to=2026-03-09T07:00:00Z";
+        for (query, key, status) in [
+            (format!("{year}&teamId={TEAM}"), KEY, 400),
+            (year.to_owned(), KEY, 403),
+            (format!("{year}&teamId={TEAM}"), "other", 403),
+            (format!("{year}&teamId={TEAM}&team=1"), KEY, 400),
+        ] {
+            assert_eq!(ask(&query, key).0, status, "{query} {key}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
+use aws_lc_rs::digest;
 use jiff::Timestamp;
 
 use crate::script::Script;
@@ -59,6 +60,15 @@ struct State {
 struct Object {
     body: Vec<u8>,
     modified: Timestamp,
+}
+
+impl Object {
+    /// Its `ETag`, which changes with its content.
+    fn tag(&self) -> String {
+        let digest = digest::digest(&digest::SHA256, &self.body);
+        let digits = digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}"));
+        format!("\"{}\"", digits.collect::<String>())
+    }
 }
 
 /// An error of S3: status, code.
@@ -156,6 +166,9 @@ impl State {
             return self.list(bucket, &objects, &pairs(&request.query));
         }
         let object = objects.get(&key).ok_or(Refused(404, "NoSuchKey"))?;
+        if !matches!(request.header("if-match"), "" | "*") && request.header("if-match") != object.tag() {
+            return Err(Refused(412, "PreconditionFailed"));
+        }
         read(object, request.header("range"))
     }
 
@@ -191,8 +204,9 @@ impl State {
             let modified = object.modified.strftime("%Y-%m-%dT%H:%M:%S.000Z");
             write!(
                 text,
-                "<Contents><Key>{}</Key><LastModified>{modified}</LastModified><ETag>&quot;0&quot;</ETag><Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
+                "<Contents><Key>{}</Key><LastModified>{modified}</LastModified><ETag>{}</ETag><Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
                 escape(key),
+                escape(&object.tag()),
                 object.body.len()
             )
             .map_err(|_| Refused(500, "InternalError"))?;

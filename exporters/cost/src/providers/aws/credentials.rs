@@ -7,7 +7,7 @@
 //! | a token of a pod (IRSA) | `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_ROLE_ARN` |
 //! | the shared file | `shared_credentials_file`, `AWS_SHARED_CREDENTIALS_FILE`, `~/.aws/credentials`; `AWS_PROFILE` |
 //! | a container's agent (ECS, EKS) | `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `…_FULL_URI`, `AWS_CONTAINER_AUTHORIZATION_TOKEN` (`_FILE`) |
-//! | the machine (IMDSv2) | `AWS_EC2_METADATA_SERVICE_ENDPOINT`, unless `AWS_EC2_METADATA_DISABLED` |
+//! | the machine (`IMDSv2`) | `AWS_EC2_METADATA_SERVICE_ENDPOINT`, unless `AWS_EC2_METADATA_DISABLED` |
 //!
 //! With `role_arn` they are used to take on that role. They are read anew for each refresh, so that keys that were lent
 //! never run out.

@@ -8,15 +8,12 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr2};
 
-/// Bytes that are read at once.
-const BLOCK: usize = 256 << 10;
-
-/// Bytes of one record: a row of FOCUS has about one KiB, and some have many tags.
+/// Bytes that are held, and so the longest record: a row of FOCUS has about one KiB, and some have many tags.
 const MAX_RECORD: usize = 256 << 10;
 
-/// How often a file may be read again from the line after a broken record. Each time costs up to a record's length;
-/// beyond, a broken record is skipped as a whole.
-const MAX_REPAIRS: u32 = 1_000;
+/// Bytes of a file that may be split again because a broken record had taken them for its own. Beyond, such a record is
+/// skipped as a whole.
+const MAX_REPAIRED: usize = 16 << 20;
 
 /// Where a field is in its record.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,6 +39,8 @@ pub(crate) enum Next {
 enum Split {
     /// A record of so many bytes, its line's end included.
     Record(usize),
+    /// So many bytes in which a quote is open that should not be.
+    Doubtful(usize),
     /// The bytes end before the record does.
     Open,
 }
@@ -58,7 +57,8 @@ pub(crate) struct Records<R> {
     record: usize,
     fields: Vec<Field>,
     has_ended: bool,
-    repairs: u32,
+    /// Bytes that were split again.
+    repaired: usize,
 }
 
 impl<R: Read> Records<R> {
@@ -67,12 +67,12 @@ impl<R: Read> Records<R> {
         Self {
             source,
             delimiter,
-            buffer: vec![0; BLOCK],
+            buffer: vec![0; MAX_RECORD],
             unread: 0..0,
             record: 0,
             fields: Vec::new(),
             has_ended: false,
-            repairs: 0,
+            repaired: 0,
         }
     }
 
@@ -96,6 +96,10 @@ impl<R: Read> Records<R> {
                     }
                     self.unread.start += length;
                     return Ok(Next::Record);
+                }
+                Split::Doubtful(length) => {
+                    self.give_up(length);
+                    return Ok(Next::Broken);
                 }
                 Split::Open if data.len() >= MAX_RECORD || self.has_ended => {
                     let length = data.len();
@@ -147,18 +151,16 @@ impl<R: Read> Records<R> {
     fn give_up(&mut self, length: usize) {
         let data = self.buffer.get(self.unread.clone()).unwrap_or_default();
         let line = memchr(b'\n', data).map_or(length, |end| end + 1);
-        let goes_back = line < length && self.repairs < MAX_REPAIRS;
-        self.repairs += u32::from(goes_back);
-        self.unread.start += if goes_back { line } else { length };
+        let again = length.saturating_sub(line);
+        let goes_back = self.repaired.saturating_add(again) <= MAX_REPAIRED;
+        self.repaired += if goes_back { again } else { 0 };
+        self.unread.start += if goes_back { line.min(length) } else { length };
     }
 
     /// Reads until the buffer is full; says whether anything is there to split.
     fn fill(&mut self) -> io::Result<bool> {
         self.buffer.copy_within(self.unread.clone(), 0);
         self.unread = 0..self.unread.len();
-        if self.unread.end == self.buffer.len() {
-            self.buffer.resize((self.buffer.len() * 2).max(BLOCK), 0);
-        }
         while let Some(room) = self.buffer.get_mut(self.unread.end..).filter(|room| !room.is_empty()) {
             match self.source.read(room) {
                 Ok(0) => {
@@ -178,10 +180,15 @@ impl<R: Read> Records<R> {
 fn split(data: &[u8], delimiter: u8, is_last: bool, fields: &mut Vec<Field>) -> Split {
     fields.clear();
     let mut at = 0;
+    let mut is_doubtful = false;
     loop {
         let (field, end) = if data.get(at) == Some(&b'"') {
             match quoted(data, at + 1, delimiter, is_last) {
-                Some(found) => found,
+                Some((field, end, is_odd)) => {
+                    let text = data.get(field.start..field.end).unwrap_or_default();
+                    is_doubtful |= is_odd && memchr(b'\n', text).is_some();
+                    (field, end)
+                }
                 None => return Split::Open,
             }
         } else {
@@ -197,32 +204,39 @@ fn split(data: &[u8], delimiter: u8, is_last: bool, fields: &mut Vec<Field>) -> 
         };
         fields.push(field);
         if data.get(end) != Some(&delimiter) {
-            return Split::Record((end + 1).min(data.len()));
+            let length = (end + 1).min(data.len());
+            return if is_doubtful { Split::Doubtful(length) } else { Split::Record(length) };
         }
         at = end + 1;
     }
 }
 
-/// A field in quotes and where it ends: at a delimiter, a line's end, or the end of all. A quote before anything else is
-/// taken for a part of the text.
-fn quoted(data: &[u8], start: usize, delimiter: u8, is_last: bool) -> Option<(Field, usize)> {
+/// A field in quotes, where it ends (at a delimiter, a line's end, or the end of all), and whether a quote before that
+/// was taken for a part of the text. A field that has such a quote and a line's end is two rows of which one has lost a
+/// quote.
+fn quoted(data: &[u8], start: usize, delimiter: u8, is_last: bool) -> Option<(Field, usize, bool)> {
     let mut at = start;
-    let mut is_doubled = false;
+    let (mut is_doubled, mut is_odd) = (false, false);
     loop {
         let quote = at + memchr(b'"', data.get(at..)?)?;
-        let field = Field { start, end: quote, is_doubled };
-        match (data.get(quote + 1), data.get(quote + 2)) {
+        let end = match (data.get(quote + 1), data.get(quote + 2)) {
             (Some(b'"'), _) => {
                 is_doubled = true;
                 at = quote + 2;
+                continue;
             }
-            (Some(b'\n'), _) => return Some((field, quote + 1)),
-            (Some(b'\r'), Some(b'\n')) => return Some((field, quote + 2)),
-            (Some(b'\r'), None) | (None, _) if is_last => return Some((field, data.len())),
+            (Some(b'\n'), _) => quote + 1,
+            (Some(b'\r'), Some(b'\n')) => quote + 2,
+            (Some(b'\r'), None) | (None, _) if is_last => data.len(),
             (Some(b'\r'), None) | (None, _) => return None,
-            (Some(byte), _) if *byte == delimiter => return Some((field, quote + 1)),
-            _ => at = quote + 1,
-        }
+            (Some(byte), _) if *byte == delimiter => quote + 1,
+            _ => {
+                is_odd = true;
+                at = quote + 1;
+                continue;
+            }
+        };
+        return Some((Field { start, end: quote, is_doubled }, end, is_odd));
     }
 }
 

@@ -15,7 +15,8 @@ use kit::process::Folder;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{anthropic, ask, ask_by, digitalocean, openai, railway, sum, vercel};
+use super::estimated::{fly, hetzner, netlify, render, supabase};
+use super::{anthropic, ask, ask_by, aws, azure, digitalocean, gcp, openai, railway, sum, vercel};
 use crate::support::{Exporter, WAIT};
 
 /// The moment of all cases.
@@ -58,8 +59,7 @@ const CASES: &[Case] = &[
     Case {
         name: "openai",
         start: start!(openai, openai::double("2026-01-01", "2026-03-20").0),
-        // costs and completions of 31 days were read
-        before_second_page: 2,
+        before_second_page: 1,
         key: kit::cloud::openai::KEY,
     },
     Case {
@@ -89,6 +89,67 @@ const CASES: &[Case] = &[
         before_second_page: 0,
         key: kit::cloud::vercel::KEY,
     },
+    Case {
+        name: "aws",
+        start: start!(aws, aws::double("2026-03-10")),
+        before_second_page: 1,
+        key: kit::cloud::aws::KEY.1,
+    },
+    Case {
+        name: "azure",
+        start: start!(azure, azure::double()),
+        // the token and the first page
+        before_second_page: 2,
+        key: kit::cloud::azure::CLIENT.2,
+    },
+    Case {
+        name: "gcp",
+        start: || {
+            Box::pin(async {
+                let double = gcp::double();
+                let cloud = gcp::cloud(&double).await;
+                let settings = gcp::settings(&cloud, &double);
+                (cloud, settings)
+            })
+        },
+        // the token and the query
+        before_second_page: 2,
+        key: kit::cloud::gcp::TOKEN,
+    },
+    Case {
+        name: "render",
+        start: start!(render, render::double()),
+        // workspaces and 100 services
+        before_second_page: 2,
+        key: kit::cloud::render::KEY,
+    },
+    Case {
+        name: "netlify",
+        start: start!(netlify, netlify::double()),
+        before_second_page: 1,
+        key: kit::cloud::netlify::KEY,
+    },
+    Case {
+        name: "supabase",
+        start: start!(supabase, supabase::double()),
+        // organizations, the first one, 100 projects
+        before_second_page: 3,
+        key: kit::cloud::supabase::KEY,
+    },
+    Case {
+        name: "fly",
+        start: start!(fly, fly::double()),
+        // apps; its lists have no pages
+        before_second_page: 1,
+        key: kit::cloud::fly::KEY,
+    },
+    Case {
+        name: "hetzner",
+        start: start!(hetzner, hetzner::double()),
+        // prices and 50 servers
+        before_second_page: 2,
+        key: kit::cloud::hetzner::KEY,
+    },
 ];
 
 /// How everything may fail, and what the provider is then said to suffer from.
@@ -116,33 +177,40 @@ impl Case {
         error
     }
 
-    async fn fails_as_it_should(&'static self) {
+    /// The fault is told as what it is.
+    async fn suffers(&'static self, fault: &'static Fault, reason: Reason) {
         let (cloud, settings) = (self.start)().await;
-        let good = ask(&settings, NOW).await.unwrap();
-        let asked = cloud.count();
-        assert!(asked > self.before_second_page, "{}: {asked} requests", self.name);
-        for (fault, reason) in FAULTS {
-            cloud.fail(fault.clone());
-            let error = self.failure(&settings, fault).await;
-            assert_eq!(error.reason, *reason, "{} {fault:?}: {error}", self.name);
-            let wait = matches!(fault, Fault::TooMany(_)).then_some(Duration::from_secs(LONG.into()));
-            assert_eq!(error.retry_after, wait, "{} {fault:?}", self.name);
-        }
-        // a first page is no answer: half of a month would be taken for all of it
+        cloud.fail(fault.clone());
+        let error = self.failure(&settings, fault).await;
+        assert_eq!(error.reason, reason, "{} {fault:?}: {error}", self.name);
+        let wait = matches!(fault, Fault::TooMany(_)).then_some(Duration::from_secs(LONG.into()));
+        assert_eq!(error.retry_after, wait, "{} {fault:?}", self.name);
+    }
+
+    /// A first page is no answer: half of a month would be taken for all of it.
+    async fn lacks_a_page(&'static self) {
+        let (cloud, settings) = (self.start)().await;
         cloud.fail_after(self.before_second_page, Fault::Status(500));
         let error = self.failure(&settings, &Fault::Status(500)).await;
         assert_eq!(error.reason, Reason::ServerError, "{}: {error}", self.name);
-        // once too many, and then all of it
-        let before = cloud.count();
+        // a request that fails is sent four times
+        assert_eq!(cloud.count(), self.before_second_page + 4, "{}", self.name);
+    }
+
+    /// One request too many costs the time that the provider asks for, and nothing else.
+    async fn is_asked_to_wait(&'static self) {
+        let (cloud, settings) = (self.start)().await;
+        let good = ask(&settings, NOW).await.unwrap();
+        assert_ne!(sum(&good, |_| true), "0", "{}", self.name);
+        let asked = cloud.count();
         cloud.fail_times(1, Fault::TooMany(1));
         let again = ask(&settings, NOW).await.unwrap();
-        assert_eq!(cloud.count() - before, asked + 1, "{}", self.name);
+        assert_eq!(again.charges, good.charges, "{}", self.name);
+        assert_eq!(cloud.count(), 2 * asked + 1, "{}", self.name);
         let requests = cloud.requests();
-        let times: Vec<_> = requests.iter().skip(before).take(2).map(|request| request.time).collect();
+        let times: Vec<_> = requests.iter().skip(asked).take(2).map(|request| request.time).collect();
         let waited = times.last().unwrap().duration_since(*times.first().unwrap());
         assert!(waited.as_secs_f64() >= 1.0, "{}: {times:?}", self.name);
-        assert_eq!(again.charges, good.charges, "{}", self.name);
-        assert_ne!(sum(&good, |_| true), "0", "{}", self.name);
     }
 }
 
@@ -150,7 +218,11 @@ impl Case {
 async fn each_fault_is_told_as_what_it_is() {
     let mut cases = JoinSet::new();
     for case in CASES {
-        cases.spawn(case.fails_as_it_should());
+        for (fault, reason) in FAULTS {
+            cases.spawn(case.suffers(fault, *reason));
+        }
+        cases.spawn(case.lacks_a_page());
+        cases.spawn(case.is_asked_to_wait());
     }
     // a case that fails says so itself
     cases.join_all().await;
@@ -187,49 +259,54 @@ impl Town {
         self.exporter.shows(&wanted.iter().map(String::as_str).collect::<Vec<_>>()).await
     }
 
-    /// One fault of all doubles: the last good amounts stand, the fixed provider goes on, and all are well afterwards.
-    async fn suffers(&self, break_all: impl Fn(&Case, &Cloud)) {
-        let good = self.all(&[("cost_provider_up", "1"), ("cost_provider_data_complete", "1")]).await;
-        assert!(CASES.iter().all(|case| money(&good).any(|line| line.contains(case.name))), "{good}");
-        for (case, cloud) in CASES.iter().zip(&self.clouds) {
-            break_all(case, cloud);
-        }
-        let bad = self.all(&[("cost_provider_up", "0"), ("cost_provider_data_complete", "0")]).await;
-        assert_eq!(money(&bad).collect::<Vec<_>>(), money(&good).collect::<Vec<_>>());
-        let before = refreshes(&bad);
+    /// The page, once the fixed provider was read more often than this.
+    async fn fixed_goes_on(&self, before: f64) -> String {
         let goes_on = async || {
             let page = self.exporter.get("/metrics").await;
             anyhow::ensure!(refreshes(&page) > before, "the fixed provider stands still");
             Ok(page)
         };
-        let later = eventually(WAIT, "the others go on", goes_on).await.unwrap();
-        assert_eq!(money(&later).collect::<Vec<_>>(), money(&good).collect::<Vec<_>>());
-        let now = settled(&later);
+        eventually(WAIT, "the others go on", goes_on).await.unwrap()
+    }
+
+    /// One fault of all doubles: the last good amounts stand, the fixed provider goes on, and all are well afterwards.
+    async fn suffers(&self, break_all: impl Fn(&Case, &Cloud)) {
+        let good = self.all(&[("cost_provider_up", "1"), ("cost_provider_data_complete", "1")]).await;
         assert!(
-            settled(&good).iter().all(|(series, before)| now.get(series).is_some_and(|now| now >= before))
+            CASES.iter().all(|case| money(&good).keys().any(|series| series.contains(case.name))),
+            "{good}"
         );
+        for (case, cloud) in CASES.iter().zip(&self.clouds) {
+            break_all(case, cloud);
+        }
+        let bad = self.all(&[("cost_provider_up", "0"), ("cost_provider_data_complete", "0")]).await;
+        never_lowered(&good, &bad);
+        let later = self.fixed_goes_on(refreshes(&bad)).await;
+        assert_eq!(money(&later), money(&bad));
         assert!(!CASES.iter().any(|case| later.contains(case.key)));
         for cloud in &self.clouds {
             cloud.heal();
         }
         let healed = self.all(&[("cost_provider_up", "1"), ("cost_provider_data_complete", "1")]).await;
-        assert_eq!(money(&healed).collect::<Vec<_>>(), money(&good).collect::<Vec<_>>());
+        never_lowered(&later, &healed);
     }
 }
 
-/// The lines of a page that are what months cost.
-fn money(page: &str) -> impl Iterator<Item = &str> {
-    let names = ["cost_month_to_date", "cost_previous_month"];
-    page.lines().filter(move |line| names.iter().any(|name| line.starts_with(name)))
+/// The series of a page that are money.
+fn money(page: &str) -> BTreeMap<&str, f64> {
+    let names = ["cost_month_to_date", "cost_previous_month", "cost_settled_total"];
+    let lines = page.lines().filter(|line| names.iter().any(|name| line.starts_with(name)));
+    let pairs = lines.map(|line| line.rsplit_once(' ').unwrap());
+    pairs.map(|(series, value)| (series, value.parse().unwrap())).collect()
 }
 
-/// What has settled; it may grow, and never falls.
-fn settled(page: &str) -> BTreeMap<&str, f64> {
-    let lines = page.lines().filter(|line| line.starts_with("cost_settled_total{"));
-    lines
-        .map(|line| line.rsplit_once(' ').unwrap())
-        .map(|(name, value)| (name, value.parse().unwrap()))
-        .collect()
+/// Every amount is still there and no less. What settles, and what is estimated from hours, may grow meanwhile.
+fn never_lowered(before: &str, after: &str) {
+    let after = money(after);
+    for (series, amount) in money(before) {
+        let now = after.get(series);
+        assert!(now.is_some_and(|now| *now >= amount), "{series} was {amount} and is {now:?}");
+    }
 }
 
 fn refreshes(page: &str) -> f64 {

@@ -1,8 +1,12 @@
 //! Each provider against its double: amounts to the last digit, and every way to fail.
 
 mod anthropic;
+mod aws;
+mod azure;
 mod digitalocean;
+mod estimated;
 mod faults;
+mod gcp;
 mod openai;
 mod railway;
 mod vercel;
@@ -36,6 +40,14 @@ pub(crate) async fn ask_by(
     let provider = document.decode_list(|item| Provider::decode(&item)).unwrap().remove(0);
     let window = Window::new(now.parse().unwrap(), provider.kind.calendar(), before);
     provider.kind.fetch(http, &window).await
+}
+
+/// What a check hears from a provider of this configuration.
+pub(crate) async fn probe(settings: &str, now: &str) -> Result<Option<Snapshot>, FetchError> {
+    let document = Document::parse("providers.yml", &format!("[{{name: it, {settings}}}]")).unwrap();
+    let provider = document.decode_list(|item| Provider::decode(&item)).unwrap().remove(0);
+    let window = Window::new(now.parse().unwrap(), provider.kind.calendar(), 1);
+    provider.kind.probe(&Http::new()?, &window).await
 }
 
 /// A day.
@@ -99,4 +111,34 @@ fn exact_sums_are_exact() {
     assert_eq!(exact(["0.1", "\"0.2\"", "1e-05", "-3.5E-7", "7"], 0), "7.30000965");
     assert_eq!(exact(["123.45", "-50.0"], 2), "0.7345");
     assert_eq!(exact(["-1", "0.5"], 0), "-0.5");
+}
+
+#[test]
+fn settings_that_cannot_be_used() {
+    for (settings, complaint) in [
+        ("type: openai", "missing `api_key_file` (or `api_key_env`, `api_key_command`, `api_key`)"),
+        ("type: anthropic, api_key: k, base_url: 'https://a?b'", "an address ends with its path"),
+        (
+            "type: vercel, api_key: k, team_id: a, team_slug: b",
+            "`team_id` and `team_slug` cannot both be set",
+        ),
+        ("type: railway, api_key: k", "`workspace_id`"),
+        ("type: digitalocean, api_key: k, team: t", "`team`"),
+        (
+            "type: aws_cost_explorer, access_key_id: k",
+            "`access_key_id` and `secret_access_key` belong together",
+        ),
+        ("type: aws_cost_explorer, role_arn: me", "expected a role such as arn:"),
+        ("type: aws_cost_explorer, basis: blended", "`basis`"),
+        ("type: azure, tenant_id: t, client_id: c, client_secret: s", "missing required key `scope`"),
+        (
+            "type: azure, tenant_id: t, client_id: c, client_secret: s, scope: 'a?b'",
+            "expected a scope such as",
+        ),
+        ("type: gcp, service_account_key: '{}', table: 'a.b'", "expected a table such as"),
+    ] {
+        let document = Document::parse("providers.yml", &format!("[{{name: it, {settings}}}]")).unwrap();
+        let error = document.decode_list(|item| Provider::decode(&item)).unwrap_err().to_string();
+        assert!(error.contains(complaint), "{settings}: {error}");
+    }
 }

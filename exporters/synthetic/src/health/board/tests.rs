@@ -77,6 +77,7 @@ impl Stage {
                 at: self.now.instant,
                 at_unix: self.now.wall.as_duration().as_secs_f64(),
                 facts: [].into(),
+                journey: None,
             };
             if self.board.take(check, &result) {
                 self.board.look(self.now);

@@ -76,10 +76,35 @@ pub enum RequestBody {
     File(PathBuf),
 }
 
+/// How servers are reached: what several requests have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Base {
+    pub(crate) client: ClientSettings,
+    pub(crate) preference: Preference,
+    pub(crate) skip_resolve_with_proxy: bool,
+}
+
+impl Base {
+    /// Reads its keys.
+    pub(crate) fn decode(fields: &mut Fields<'_>) -> Self {
+        Self {
+            client: ClientSettings::decode(fields),
+            preference: Preference::decode(fields),
+            skip_resolve_with_proxy: fields.bool("skip_resolve_phase_with_proxy").unwrap_or(false),
+        }
+    }
+}
+
 impl Http {
     /// Reads the section.
     pub(crate) fn decode(fields: &mut Fields<'_>) -> Option<Self> {
-        let mut client = ClientSettings::decode(fields);
+        let base = Base::decode(fields);
+        Self::decode_on(base, fields)
+    }
+
+    /// Reads all other keys.
+    pub(crate) fn decode_on(base: Base, fields: &mut Fields<'_>) -> Option<Self> {
+        let Base { mut client, preference, skip_resolve_with_proxy } = base;
         if let Some(keep) = fields.bool("no_follow_redirects") {
             client.follow_redirects = !keep;
         }
@@ -93,8 +118,8 @@ impl Http {
         });
         Some(Self {
             client,
-            preference: Preference::decode(fields),
-            skip_resolve_with_proxy: fields.bool("skip_resolve_phase_with_proxy").unwrap_or(false),
+            preference,
+            skip_resolve_with_proxy,
             method: method.map_or(Some(Method::GET), Result::ok)?,
             headers,
             host,

@@ -48,6 +48,11 @@ impl Jar {
         }
     }
 
+    /// The value of the cookie of this name that was set last, by whichever host.
+    pub(crate) fn newest(&self, name: &str) -> Option<&str> {
+        self.0.iter().rev().find(|cookie| cookie.name == name).map(|cookie| cookie.value.as_str())
+    }
+
     /// What to send with a request for a page: the header's value, cookies of longer paths first, after those of
     /// `given`, the module's own header, that no page has set anew.
     pub(crate) fn header(&self, url: &Url, given: Option<&str>) -> Option<String> {
@@ -210,6 +215,7 @@ mod tests {
         assert_eq!(jar.header(&url, None).as_deref(), Some("two=2; one=3"));
         assert_eq!(jar.header(&url, Some("one=0;own=9")).as_deref(), Some("own=9; two=2; one=3"));
         assert_eq!(Jar::default().header(&url, Some("own=9")).as_deref(), Some("own=9"));
+        assert_eq!((jar.newest("one"), jar.newest("gone")), (Some("3"), None));
     }
 
     #[test]

@@ -4,10 +4,10 @@ use hyper::body::Bytes;
 
 /// Names and values, in the order in which they were added.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Form(Vec<(String, String)>);
+pub(crate) struct Form(Vec<(String, String)>);
 
 impl Form {
-    pub(super) fn add(&mut self, name: &str, value: &str) {
+    pub(crate) fn add(&mut self, name: &str, value: &str) {
         self.0.push((name.to_owned(), value.to_owned()));
     }
 
@@ -18,7 +18,7 @@ impl Form {
     }
 
     /// A text as it stands in a form.
-    pub(super) fn encoded(text: &str) -> String {
+    pub(crate) fn encoded(text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         for byte in text.bytes() {
             match byte {
@@ -38,7 +38,7 @@ impl Form {
         out
     }
 
-    pub(super) fn into_body(self) -> Bytes {
+    pub(crate) fn into_body(self) -> Bytes {
         let pairs =
             self.0.iter().map(|(name, value)| format!("{}={}", Self::encoded(name), Self::encoded(value)));
         pairs.collect::<Vec<_>>().join("&").into()

@@ -38,10 +38,13 @@ use jiff::Timestamp;
 use netprobe::phase::Phase;
 use tokio::time::Instant;
 
-pub use config::Http;
+pub(crate) use config::Base;
+pub use config::{Http, RequestBody};
 pub use facts::HttpFacts;
+pub(crate) use form::Form;
 pub(crate) use token::{Tokens, Used};
 pub use url::Url;
+pub(crate) use visit::{Along, is_at_home};
 
 use super::{Engine, Facts, Job};
 use crate::cel::{Value, from_json};
@@ -52,38 +55,80 @@ use conditions::{Conditions, Head};
 use exchange::Answer;
 use visit::Visit;
 
-/// Bytes of a body that are read as JSON; nobody answers a probe with more.
-const MAX_JSON: usize = 16 << 20;
+/// Bytes of a body that are read as JSON. What is made of them takes thirty times as much at worst.
+const MAX_JSON: usize = 4 << 20;
 
 /// Asks for a page and judges the answer.
 pub(crate) async fn probe(engine: &Engine, settings: &Http, job: &Job<'_>) -> Outcome {
-    let start = Instant::now();
     let mut outcome = Outcome::new(Facts::None);
+    let facts = match Url::parse(job.target) {
+        Ok(target) => visit(engine, settings, job, &target, &mut Along::default(), &mut outcome).await.0,
+        Err(problem) => {
+            outcome.fail(Failed::new("target", Reason::TargetInvalid, problem));
+            nothing_yet(settings)
+        }
+    };
+    outcome.facts = Facts::Http(facts);
+    outcome
+}
+
+/// The last answer of a visit, as far as it was wanted.
+#[derive(Debug)]
+pub(crate) struct Last {
+    pub(crate) headers: hyper::HeaderMap,
+    pub(crate) body: Body,
+}
+
+#[cfg(test)]
+impl Last {
+    /// An answer with this body, of which so many bytes are kept.
+    pub(crate) fn of(headers: hyper::HeaderMap, text: &str, keep: usize) -> Self {
+        let mut body = Body::new(&body::Want { keep, ..body::Want::default() });
+        assert_eq!(body.feed(text.as_bytes()), Ok(()));
+        Self { headers, body }
+    }
+}
+
+fn nothing_yet(settings: &Http) -> HttpFacts {
     let proxied = settings.client.proxy.is_some();
-    let mut facts = HttpFacts {
+    HttpFacts {
         resolves: !(settings.skip_resolve_with_proxy && proxied),
         failed_by_cel: settings.hard.wants_json().then_some(false),
         ..HttpFacts::default()
-    };
+    }
+}
+
+/// Goes from a page over its redirects to the last answer, and judges it. What is wrong stands in the outcome.
+pub(crate) async fn visit(
+    engine: &Engine,
+    settings: &Http,
+    job: &Job<'_>,
+    target: &Url,
+    along: &mut Along,
+    outcome: &mut Outcome,
+) -> (HttpFacts, Option<Last>) {
+    let start = Instant::now();
+    let mut facts = nothing_yet(settings);
     if settings.http3 {
         let message = "HTTP/3 is not spoken (hint: HTTP/2 on the same port)";
         outcome.fail(Failed::new("target", Reason::HttpVersion, message));
-        outcome.facts = Facts::Http(facts);
-        return outcome;
+        return (facts, None);
     }
-    let mut visit = Visit::new(engine, settings, job);
-    match visit.run(&mut facts, &mut outcome).await {
+    let mut visit = Visit::new(engine, settings, job, along);
+    match visit.run(target, &mut facts, outcome).await {
         Ok(answer) => {
             let took = start.elapsed();
             let checking = Instant::now();
             let checked = Check { settings, took, now: engine.clock.now() };
-            checked.run(answer, visit.limit_reached(), &mut facts, &mut outcome);
+            let last = checked.run(answer, visit.limit_reached(), &mut facts, outcome);
             outcome.timings.add(Phase::Check, checking.elapsed());
+            (facts, Some(last))
         }
-        Err(failed) => outcome.fail(failed),
+        Err(failed) => {
+            outcome.fail(failed);
+            (facts, None)
+        }
     }
-    outcome.facts = Facts::Http(facts);
-    outcome
 }
 
 /// A body as JSON.
@@ -113,7 +158,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     /// Judges the last answer, in blackbox_exporter's order.
-    fn run(&self, answer: Answer, too_many: bool, facts: &mut HttpFacts, outcome: &mut Outcome) {
+    fn run(&self, answer: Answer, too_many: bool, facts: &mut HttpFacts, outcome: &mut Outcome) -> Last {
         let Answer { head, body, broken, .. } = answer;
         let tls = outcome.tls.clone();
         let seen = Head { status: head.status.as_u16(), headers: &head.headers, tls: tls.as_deref() };
@@ -151,6 +196,7 @@ impl Check<'_> {
             outcome.warnings.extend(self.json(soft, &json, seen));
             outcome.warnings.extend(soft.rest(seen, self.took, self.now));
         }
+        Last { headers: head.headers, body }
     }
 
     /// The first condition on the body as JSON that does not hold.

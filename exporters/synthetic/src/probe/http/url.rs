@@ -54,7 +54,7 @@ impl Url {
             return Ok((Self::after_scheme(secure, rest)?, false));
         }
         if has_scheme(location) {
-            return Err("the redirect leads to something else than http and https");
+            return Err("it leads to something else than http and https");
         }
         if let Some(rest) = location.strip_prefix("//") {
             return Ok((Self::after_scheme(self.secure, rest)?, false));

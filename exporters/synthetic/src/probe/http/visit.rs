@@ -41,6 +41,17 @@ const OURS: [HeaderName; 4] =
 const OF_BODY: [HeaderName; 4] =
     [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE, header::CONTENT_LOCATION];
 
+/// What several visits have in common, and what is wanted of each beside its verdict.
+#[derive(Debug, Default)]
+pub(crate) struct Along {
+    /// Cookies that were set until now.
+    pub(crate) jar: Jar,
+    /// Bytes of the last answer's body that are kept.
+    pub(crate) keep: usize,
+    /// Whether the body that is sent holds something that no other origin may get.
+    pub(crate) secret_body: bool,
+}
+
 /// A way from page to page.
 pub(super) struct Visit<'a> {
     engine: &'a Engine,
@@ -48,7 +59,7 @@ pub(super) struct Visit<'a> {
     job: &'a Job<'a>,
     /// What `Host` says instead of the target's.
     host: Option<&'a str>,
-    jar: Jar,
+    along: &'a mut Along,
     /// Who we are to the target.
     login: Option<HeaderValue>,
     token: Option<Used>,
@@ -67,13 +78,18 @@ struct Hop {
 }
 
 impl<'a> Visit<'a> {
-    pub(super) fn new(engine: &'a Engine, settings: &'a Http, job: &'a Job<'a>) -> Self {
+    pub(super) fn new(
+        engine: &'a Engine,
+        settings: &'a Http,
+        job: &'a Job<'a>,
+        along: &'a mut Along,
+    ) -> Self {
         Self {
             engine,
             settings,
             job,
             host: job.hostname.or(settings.host.as_deref()),
-            jar: Jar::default(),
+            along,
             login: None,
             token: None,
             left: false,
@@ -90,31 +106,31 @@ impl<'a> Visit<'a> {
     /// Goes all the way; gives the last answer.
     pub(super) async fn run(
         &mut self,
+        target: &Url,
         facts: &mut HttpFacts,
         outcome: &mut Outcome,
     ) -> Result<Answer, Failed> {
-        let target = Url::parse(self.job.target);
-        let target = target.map_err(|problem| Failed::new("target", Reason::TargetInvalid, problem))?;
         if self.settings.has_credentials() {
             self.job.permit_credentials(&target.host, target.port)?;
         }
         let body = self.body().await?;
-        self.log_in(&target, outcome).await?;
+        self.log_in(target, outcome).await?;
         let mut hop = Hop { url: target.clone(), method: self.settings.method.clone(), body };
         let mut address = None;
         loop {
             let (at, first) =
-                (self.locate(&target, &hop.url, address, facts, outcome).await?, facts.redirects == 0);
+                (self.locate(target, &hop.url, address, facts, outcome).await?, facts.redirects == 0);
             if first {
                 address = at;
             }
-            let answer = self.ask(&target, &hop, at, facts, outcome).await?;
+            let answer = self.ask(target, &hop, at, facts, outcome).await?;
             if !self.left
                 && answer.head.status.as_u16() == 401
                 && let Some(token) = &self.token
             {
                 self.engine.tokens.refused(token).await;
             }
+            self.along.jar.take(&hop.url, &answer.head.headers, SystemTime::from(self.engine.clock.now()));
             let Some(location) = redirect(&answer.head) else { return Ok(finish(answer, &hop.url, facts)) };
             facts.redirects += 1;
             self.limit = facts.redirects > MAX_REDIRECTS;
@@ -122,14 +138,16 @@ impl<'a> Visit<'a> {
                 return Ok(finish(answer, &hop.url, facts));
             }
             let (url, relative) = hop.url.join(&location).map_err(|problem| blocked(problem.to_owned()))?;
-            self.jar.take(&hop.url, &answer.head.headers, SystemTime::from(self.engine.clock.now()));
             self.relative &= relative;
-            self.left |= !is_at_home(&target, &url);
+            self.left |= !is_at_home(target, &url);
             if !matches!(answer.head.status.as_u16(), 307 | 308) {
                 if hop.method != Method::HEAD {
                     hop.method = Method::GET;
                 }
                 hop.body = Bytes::new();
+            }
+            if self.left && self.along.secret_body && !hop.body.is_empty() {
+                return Err(blocked(format!("the redirect would send what is secret to {}", url.place())));
             }
             hop.url = url;
             outcome
@@ -300,7 +318,7 @@ impl<'a> Visit<'a> {
             }
         }
         let given = headers.get(header::COOKIE).and_then(|value| value.to_str().ok());
-        if let Some(Ok(cookies)) = self.jar.header(&hop.url, given).map(|text| sensitive(&text)) {
+        if let Some(Ok(cookies)) = self.along.jar.header(&hop.url, given).map(|text| sensitive(&text)) {
             headers.insert(header::COOKIE, cookies);
         }
         Ok(headers)
@@ -314,7 +332,7 @@ impl<'a> Visit<'a> {
         if good {
             let soft = settings.soft.iter().flat_map(Conditions::scanners);
             want.scanners = settings.hard.scanners().chain(soft).collect();
-            want.keep = if settings.wants_json() { MAX_JSON } else { 0 };
+            want.keep = if settings.wants_json() { MAX_JSON } else { self.along.keep };
         }
         want
     }
@@ -328,7 +346,7 @@ fn redirect(head: &Head) -> Option<String> {
 }
 
 /// Whether a page may know who we are: the target's origin, also where it moved to TLS on the usual ports.
-fn is_at_home(target: &Url, url: &Url) -> bool {
+pub(crate) fn is_at_home(target: &Url, url: &Url) -> bool {
     let upgraded =
         !target.secure && target.port == 80 && url.secure && url.port == 443 && target.host == url.host;
     target.same_origin(url) || upgraded

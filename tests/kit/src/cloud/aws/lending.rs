@@ -55,7 +55,7 @@ impl Lender {
             return refusal(400, "MissingAction");
         }
         let action = get("Action").unwrap_or_default();
-        let is_signed = || check_signature(request, "sts", &[KEY, LENT]).is_ok();
+        let is_signed = || check_signature(request, "sts", &[KEY, LENT, TAKEN]).is_ok();
         let is_named =
             get("RoleArn") == Some(ROLE) && get("RoleSessionName").is_some_and(|name| !name.is_empty());
         match action {

@@ -6,6 +6,8 @@
 //! (discounts, a usage that Railway has cached, the fee of the plan on an invoice) is an adjustment. Cycles begin on the
 //! day of a month on which the workspace subscribed.
 
+mod customer;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -17,12 +19,13 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use toolkit::config::{Fields, Secret, SecretSource};
 
+use self::customer::CustomerData;
 use super::tally::Tally;
 use super::{Bill, base_url, required_secret};
-use crate::calendar::{Calendar, Day, Period, day_before, days_after};
-use crate::charge::{Balance, Category, Charge, Quota, Snapshot, Source};
+use crate::calendar::{Calendar, Day, Period, days_after};
+use crate::charge::{Balance, Category, Charge, Snapshot, Source};
 use crate::http::{BaseUrl, FetchError, Http, Reason};
-use crate::money::{Amount, Cents, Money};
+use crate::money::{Amount, Money};
 use crate::window::Window;
 
 /// What is billed: Railway's name, ours, dollars a month or a gigabyte, and whether it is counted by the minute.
@@ -52,6 +55,7 @@ const CURRENCY: &str = "USD";
 /// Characters of a message of Railway's that are quoted.
 const QUOTED: usize = 160;
 
+/// What of a workspace's customer is asked for: see [`customer`].
 const CUSTOMER: &str = "query Customer($workspaceId: String!) { workspace(workspaceId: $workspaceId) { customer { \
     currentUsage creditBalance billingPeriod { start end } usageLimit { softLimit hardLimit } \
     subscriptions { billingCycleAnchor status } invoices { periodStart periodEnd total status } } } }";
@@ -75,58 +79,6 @@ struct Reply<T> {
 #[derive(Debug, Deserialize)]
 struct Problem {
     message: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct CustomerData {
-    workspace: WorkspaceData,
-}
-
-#[derive(Debug, Deserialize)]
-struct WorkspaceData {
-    customer: Customer,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Customer {
-    /// In dollars.
-    current_usage: Amount,
-    credit_balance: Amount,
-    billing_period: Cycle,
-    usage_limit: Option<UsageLimit>,
-    #[serde(default)]
-    subscriptions: Vec<Subscription>,
-    #[serde(default)]
-    invoices: Vec<Invoice>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Cycle {
-    start: Timestamp,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UsageLimit {
-    soft_limit: Option<f64>,
-    hard_limit: Option<f64>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Subscription {
-    billing_cycle_anchor: Timestamp,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Invoice {
-    period_start: Timestamp,
-    period_end: Timestamp,
-    /// In cents, unlike the usage.
-    total: Cents,
-    status: Option<String>,
 }
 
 /// How much of something was used.
@@ -282,53 +234,6 @@ impl Railway {
             None => Err(FetchError::new(Reason::Incomplete, format!("usage: {day} is missing"))),
         });
         found.collect()
-    }
-}
-
-impl Customer {
-    /// A cycle that begins on the 31st begins on the 28th in February: the anchor tells them apart.
-    fn calendar(&self) -> Calendar {
-        let start = Calendar::Utc.day_of(self.billing_period.start);
-        let anchors = self.subscriptions.iter().map(|subscription| subscription.billing_cycle_anchor);
-        let anchors = anchors.map(|anchor| Calendar::Anchor(Calendar::Utc.day_of(anchor).day()));
-        let fitting = |calendar: &Calendar| calendar.period_of(start).start == start;
-        anchors.into_iter().find(fitting).unwrap_or_else(|| Calendar::Anchor(start.day()))
-    }
-
-    /// Makes the cycles come to what Railway says.
-    fn settle(&self, tally: &mut Tally, window: &Window, covers: Period) {
-        let currency = CURRENCY.into();
-        tally.reconcile(window.period(), &currency, self.current_usage.0, window.today());
-        let mut cycle = window.calendar.previous(window.period());
-        while cycle.start >= covers.start {
-            let invoices: Vec<&Invoice> =
-                self.invoices.iter().filter(|invoice| invoice.is_of(cycle)).collect();
-            if !invoices.is_empty() {
-                let total: Money = invoices.iter().map(|invoice| invoice.total.0).sum();
-                tally.reconcile(cycle, &currency, total, day_before(cycle.end));
-            }
-            cycle = window.calendar.previous(cycle);
-        }
-    }
-
-    fn quota(&self) -> Option<Quota> {
-        let limit = self.usage_limit.as_ref()?;
-        Some(Quota {
-            account: Arc::default(),
-            resource: "usage_limit".into(),
-            unit: "dollars".into(),
-            used: self.current_usage.0.to_f64(),
-            limit: limit.hard_limit.or(limit.soft_limit),
-        })
-    }
-}
-
-impl Invoice {
-    /// Whether it bills this cycle. The first invoice of a subscription covers no time at all.
-    fn is_of(&self, cycle: Period) -> bool {
-        let (start, end) = (Calendar::Utc.day_of(self.period_start), Calendar::Utc.day_of(self.period_end));
-        let counts = !matches!(self.status.as_deref(), Some("void" | "draft"));
-        counts && start < end && cycle.start < end && end <= cycle.end
     }
 }
 

@@ -13,8 +13,10 @@ use kit::redis::Redis;
 
 use crate::side::{Side, Summary};
 
+mod load;
 mod postgres;
 mod side;
+mod synthetic;
 
 /// The exporter that redis-exporter replaces; set `WATCHFIRE_PEERS` or install it.
 const REDIS_EXPORTER: Program = Program {
@@ -53,6 +55,9 @@ async fn run(only: Option<&str>) -> Result<()> {
     if only.is_none_or(|only| only == "postgres") {
         postgres::run().await?;
     }
+    if only.is_none_or(|only| only == "synthetic") {
+        synthetic::run().await?;
+    }
     Ok(())
 }
 
@@ -87,7 +92,7 @@ async fn redis() -> Result<()> {
 
 fn ratios(ours: &Summary, peer: &Summary) -> String {
     format!(
-        "latency {:.2}   CPU {:.2}   peak memory {:.2}",
+        "latency {:.2}   CPU {:.3}   peak memory {:.3}",
         ours.latency_ms / peer.latency_ms,
         ours.cpu_ms / peer.cpu_ms,
         ours.peak_mib / peer.peak_mib
@@ -105,7 +110,7 @@ async fn start(
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
         .arg(format!("--redis.addr={}", redis.url()));
     let server = launch.start(START, async || accepts(port).await).await?;
-    let side = Side::connect(server.pid(), port).await?;
+    let side = Side::connect(server.pid(), port, "/metrics").await?;
     Ok((server, side))
 }
 

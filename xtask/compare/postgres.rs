@@ -205,7 +205,7 @@ async fn start(runner: &Runner<'_>, folder: &Folder, postgres: &Postgres) -> Res
         .args(runner.flags.iter().cloned())
         .env("DATA_SOURCE_NAME", postgres.dsn().replacen(USER, runner.role, 1));
     let server = launch.start(START, async || accepts(port).await).await?;
-    let side = Side::connect(server.pid(), port).await?;
+    let side = Side::connect(server.pid(), port, "/metrics").await?;
     Ok((server, side))
 }
 

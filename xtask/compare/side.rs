@@ -19,7 +19,8 @@ const TICKS_MS: f64 = 10.0;
 /// An exporter that is scraped.
 pub(crate) struct Side {
     pid: u32,
-    host: String,
+    port: u16,
+    path: String,
     connection: SendRequest<Empty<Bytes>>,
     latencies: Vec<Duration>,
     cpu_before: f64,
@@ -35,18 +36,29 @@ pub(crate) struct Summary {
 }
 
 impl Side {
-    pub(crate) async fn connect(pid: u32, port: u16) -> Result<Self> {
-        let host = format!("127.0.0.1:{port}");
-        let stream = TcpStream::connect(&host).await?;
+    /// An exporter at a port of this machine, whose page of interest is at `path`.
+    pub(crate) async fn connect(pid: u32, port: u16, path: &str) -> Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
         let (connection, driver) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(driver);
-        Ok(Self { pid, host, connection, latencies: Vec::new(), cpu_before: 0.0, series: 0 })
+        let (latencies, path) = (Vec::new(), path.to_owned());
+        Ok(Self { pid, port, path, connection, latencies, cpu_before: 0.0, series: 0 })
     }
 
     /// Where it listens.
-    pub(crate) fn host(&self) -> &str {
-        &self.host
+    pub(crate) fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// Forgets what was before.
@@ -58,15 +70,16 @@ impl Side {
 
     /// Scrapes once, as an old Prometheus asks: the text format, not packed.
     pub(crate) async fn scrape(&mut self) -> Result<()> {
-        let request = Request::get("/metrics")
-            .header("host", &self.host)
+        let host = self.host();
+        let request = Request::get(&self.path)
+            .header("host", &host)
             .header("accept", "text/plain;version=0.0.4")
             .header("accept-encoding", "identity")
             .body(Empty::new())?;
         let start = Instant::now();
         self.connection.ready().await?;
         let answer = self.connection.send_request(request).await?;
-        ensure!(answer.status().is_success(), "{}: {}", self.host, answer.status());
+        ensure!(answer.status().is_success(), "{host}: {}", answer.status());
         let body = answer.into_body().collect().await?.to_bytes();
         self.latencies.push(start.elapsed());
         let is_series = |line: &&[u8]| !line.is_empty() && !line.starts_with(b"#");
@@ -98,7 +111,7 @@ impl fmt::Display for Summary {
 }
 
 /// User and system time of a process so far.
-fn cpu_ms(pid: u32) -> Result<f64> {
+pub(crate) fn cpu_ms(pid: u32) -> Result<f64> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).context("the exporter has ended")?;
     parse_cpu(&text).context("/proc/PID/stat is not as expected").map(|ticks| f64::from(ticks) * TICKS_MS)
 }
@@ -109,7 +122,8 @@ fn parse_cpu(stat: &str) -> Option<u32> {
     Some(fields.next()?.parse::<u32>().ok()? + fields.next()?.parse::<u32>().ok()?)
 }
 
-fn peak_mib(pid: u32) -> Result<f64> {
+/// The most memory that a process has had so far.
+pub(crate) fn peak_mib(pid: u32) -> Result<f64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).context("the exporter has ended")?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib: u32 = line.and_then(|line| line.trim().strip_suffix(" kB")).context("no VmHWM")?.parse()?;

@@ -107,7 +107,9 @@ fn run(command: &Command, screen: &Screen) -> Result<bool> {
             }
             workspace.cargo_visibly(&["bench", "--workspace", "--bench", "*"])?;
             // as people build it, not with what else the workspace needs
-            workspace.cargo_visibly(&["build", "--release", "--package", "redis-exporter"])?;
+            for package in ["redis-exporter", "postgres-exporter", "synthetic-exporter"] {
+                workspace.cargo_visibly(&["build", "--release", "--package", package])?;
+            }
             workspace.build(&["--example", "compare"])?;
             become_program(workspace.example("compare", &[]))
         }

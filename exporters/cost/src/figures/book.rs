@@ -25,6 +25,8 @@ pub struct Entries {
     pub lines: Vec<Line>,
     /// Tokens, under the labels of the page.
     pub tokens: Vec<TokenLine>,
+    /// Amounts of this year before all these, each month's on its first day: for budgets of a quarter or a year.
+    pub earlier: Vec<Line>,
 }
 
 /// A provider's entries at some moment.
@@ -47,7 +49,14 @@ pub struct Book {
 impl Entries {
     /// The entries under the labels of the page.
     pub fn new(told: Told, read: ReadDays, lines: Vec<Line>, tokens: Vec<TokenLine>) -> Self {
-        Self { told, read, lines: joined(lines), tokens }
+        Self { told, read, lines: joined(lines), tokens, earlier: Vec::new() }
+    }
+
+    /// With what was before, of which the day is of no interest.
+    #[must_use]
+    pub fn with_earlier(mut self, lines: Vec<Line>) -> Self {
+        self.earlier = joined(lines.into_iter().map(monthly).collect());
+        self
     }
 }
 
@@ -103,6 +112,12 @@ impl Book {
         if shown > self.now && self.period.end <= self.today { tomorrow.min(shown) } else { tomorrow }
     }
 
+    /// The days of this year before those that are loaded for a book.
+    pub fn earlier_days(told: &Told, now: Timestamp) -> Period {
+        let first = told.calendar.day_of(now).first_of_year();
+        Period { start: first, end: Self::days(told, now).start.max(first) }
+    }
+
     /// The days that are loaded for a book.
     pub fn days(told: &Told, now: Timestamp) -> Period {
         let today = told.calendar.day_of(now);
@@ -116,6 +131,15 @@ impl Book {
 /// The billing period that runs on a day: as the provider said, or as its calendar goes on from there.
 fn running(told: &Told, today: Day) -> Period {
     if told.period.contains(today) { told.period } else { told.calendar.period_of(today) }
+}
+
+/// A line with the amounts of each month on its first day.
+fn monthly(line: Line) -> Line {
+    let mut months: BTreeMap<Day, Money> = BTreeMap::new();
+    for (day, amount) in line.days {
+        *months.entry(day.first_of_month()).or_default() += amount;
+    }
+    Line { days: months.into_iter().collect(), ..line }
 }
 
 /// Lines of the same labels become one.

@@ -1,6 +1,6 @@
 //! Whether a day is unusual: three gates, on the scale on which the noise of costs is even, which is the logarithm's.
 
-use super::pattern::{WINDOW, last, median, spread, week, with_weekdays};
+use super::pattern::{WINDOW, Week, last, median, spread, week, with_weekdays};
 
 /// Days that must be known before anything is unusual.
 const LEAST_DAYS: usize = 14;
@@ -63,32 +63,53 @@ impl Gates {
     }
 }
 
-/// Judges a day by the days before it, oldest first, all of them known. None when they are too few.
-pub fn judge(history: &[f64], value: f64, weekday: usize, gates: Gates) -> Option<Verdict> {
-    let verdict = at_once(history, value, weekday, gates)?;
+/// Judges what a day has cost by settled days, oldest first, the last of which has this weekday (0 to 6). None when they are
+/// too few.
+pub(super) fn judge(
+    history: &[f64],
+    last_weekday: usize,
+    value: f64,
+    weekday: usize,
+    gates: Gates,
+) -> Option<Verdict> {
+    let verdict = at_once(history, last_weekday, value, weekday, gates)?;
     if !verdict.active || verdict.is_new {
         return Some(verdict);
     }
-    let moved = rebased(history, weekday, gates);
-    let again = moved.and_then(|history| at_once(&history, value, weekday, gates));
+    let moved = rebased(history, last_weekday, gates);
+    let again = moved.and_then(|history| at_once(&history, last_weekday, value, weekday, gates));
     Some(again.map_or(verdict, |again| Verdict { sustained: true, ..again }))
 }
 
 /// By the days as they were.
-fn at_once(history: &[f64], value: f64, weekday: usize, gates: Gates) -> Option<Verdict> {
+fn at_once(
+    history: &[f64],
+    last_weekday: usize,
+    value: f64,
+    weekday: usize,
+    gates: Gates,
+) -> Option<Verdict> {
     if history.len() < LEAST_DAYS {
         return None;
     }
     let days = last(history, WINDOW);
-    let before = (weekday + 6) % 7;
-    let paid: Vec<(f64, usize)> = with_weekdays(days, before).filter(|(value, _)| *value > 0.0).collect();
+    let paid: Vec<(f64, usize)> =
+        with_weekdays(days, last_weekday).filter(|(value, _)| *value > 0.0).collect();
     let (expected, noise) = if paid.is_empty() {
         let active = value > gates.excess;
-        return Some(Verdict { expected: 0.0, score: None, excess: value, active, is_new: active, sustained: false });
+        return Some(Verdict {
+            expected: 0.0,
+            score: None,
+            excess: value,
+            active,
+            is_new: active,
+            sustained: false,
+        });
     } else if paid.len() < LEAST_PAID {
         (paid.iter().map(|(value, _)| *value).fold(0.0, f64::max), UNKNOWN_NOISE)
     } else {
-        usual(days, &paid, weekday)
+        let week = week(days, last_weekday).map(|factor| factor.max(LEAST_FACTOR));
+        usual(&week, &paid, weekday)
     };
     let ratio = value.max(expected / 100.0) / expected;
     let (score, excess) = (ratio.ln() / noise, value - expected);
@@ -97,22 +118,23 @@ fn at_once(history: &[f64], value: f64, weekday: usize, gates: Gates) -> Option<
 }
 
 /// What is expected on a weekday, and the noise around it.
-fn usual(days: &[f64], paid: &[(f64, usize)], weekday: usize) -> (f64, f64) {
-    let week = week(days, (weekday + 6) % 7).map(|factor| factor.max(LEAST_FACTOR));
+fn usual(week: &Week, paid: &[(f64, usize)], weekday: usize) -> (f64, f64) {
     let logs: Vec<f64> = paid.iter().map(|(value, weekday)| (value / week[*weekday]).ln()).collect();
     let level = median(last(&logs, LEVEL_DAYS).to_vec());
     (level.exp() * week[weekday % 7], spread(&logs).max(LEAST_NOISE))
 }
 
 /// The history on its newest level, where it has moved to another for at least three days in the last four weeks.
-fn rebased(history: &[f64], weekday: usize, gates: Gates) -> Option<Vec<f64>> {
+fn rebased(history: &[f64], last_weekday: usize, gates: Gates) -> Option<Vec<f64>> {
     let mut history = history.to_vec();
     let from = history.len().saturating_sub(LEVEL_DAYS).max(LEAST_DAYS);
     let (mut row, mut moved) = (Vec::new(), false);
     for at in from..history.len() {
-        let weekday = (weekday + 7 - (history.len() - at) % 7) % 7;
+        let weekday = (last_weekday + 7 - (history.len() - 1 - at) % 7) % 7;
         let (before, value) = (history.get(..at)?, *history.get(at)?);
-        match at_once(before, value, weekday, gates).filter(|verdict| verdict.active && !verdict.is_new) {
+        match at_once(before, (weekday + 6) % 7, value, weekday, gates)
+            .filter(|verdict| verdict.active && !verdict.is_new)
+        {
             Some(verdict) => row.push(value / verdict.expected),
             None => row.clear(),
         }

@@ -25,7 +25,7 @@ const LEAST_NOISE: f64 = 0.02;
 const DRIFT: f64 = 0.035;
 
 /// Noise is estimated from the days that it is to be added to, which makes it look smaller than it is.
-const HIDDEN_NOISE: f64 = 1.35;
+const HIDDEN_NOISE: f64 = 1.5;
 
 /// How each weekday compares with the average day; their mean is 1.
 pub(super) type Week = [f64; 7];
@@ -69,7 +69,8 @@ impl Usage {
         // daily discounts go like what they are taken from
         if values.iter().sum::<f64>() < 0.0 {
             let flipped: Vec<f64> = values.iter().map(|value| -value).collect();
-            return Some(Self::of_days(&flipped, last_weekday)).map(|usage| Self { level: -usage.level, ..usage });
+            return Some(Self::of_days(&flipped, last_weekday))
+                .map(|usage| Self { level: -usage.level, ..usage });
         }
         Some(Self::of_days(values, last_weekday))
     }
@@ -146,7 +147,10 @@ pub(super) fn week(values: &[f64], last_weekday: usize) -> Week {
     if mean <= 0.0 {
         return [1.0; 7];
     }
-    let left = shares.iter().zip(raw).flat_map(|(shares, middle)| shares.iter().map(move |one| (one - middle).abs()));
+    let left = shares
+        .iter()
+        .zip(raw)
+        .flat_map(|(shares, middle)| shares.iter().map(move |one| (one - middle).abs()));
     // how far medians of so many days lie from the truth by chance
     let samples = count(least);
     let noise = 1.4826 * median(left.collect()) * (samples / (samples - 1.0)).sqrt();

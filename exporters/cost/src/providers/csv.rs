@@ -87,7 +87,7 @@ impl Bill for Csv {
     }
 
     async fn fetch(&self, http: &Http, window: &Window) -> Result<Snapshot, FetchError> {
-        let deadline = Deadline(http.deadline().into_std());
+        let deadline = Deadline(http.deadline());
         let (csv, days) = (self.clone(), window.days());
         let work = move || csv.read(days, deadline);
         let broken = |_panic| FetchError::new(Reason::Internal, "reading the files broke off");
@@ -241,7 +241,7 @@ mod tests {
         let yaml = format!("path: {path}\n{settings}\n");
         let document = Document::parse("c.yml", &yaml).unwrap();
         let csv = document.decode(|mut fields| Csv::decode(&mut fields)).unwrap().unwrap();
-        let deadline = Deadline(std::time::Instant::now() + Duration::from_mins(1));
+        let deadline = Deadline(tokio::time::Instant::now() + Duration::from_mins(1));
         let (charges, count) = csv.read(DAYS, deadline)?;
         let shown = charges.iter().map(|charge| {
             let Charge { account, service, category, day, currency, amount } = charge;

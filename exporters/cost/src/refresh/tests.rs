@@ -209,6 +209,23 @@ async fn a_month_begins_and_the_one_before_keeps_its_closing_value() {
 }
 
 #[tokio::test]
+async fn what_was_said_too_long_ago_is_not_shown() {
+    let (folder, cloud) = (Folder::new().unwrap(), double().await);
+    let text = format!("max_age: 2d\nproviders:\n{}", provider("p", &cloud, ""));
+    let desk = Desk::start(&folder, &text, NOON).await;
+    desk.shows(&["cost_provider_up{provider=\"p\"} 1"]).await;
+    desk.stop().await;
+    cloud.fail(Fault::Status(401));
+    for (now, is_shown) in [("2026-03-12T11:59:00Z", true), ("2026-03-12T12:01:00Z", false)] {
+        let desk = Desk::start(&folder, &text, now).await;
+        let page = desk.shows(&["cost_provider_up{provider=\"p\"} 0"]).await;
+        assert_eq!(page.contains("cost_month_to_date{"), is_shown, "{now}\n{page}");
+        assert!(page.contains("cost_provider_last_success_timestamp_seconds{"), "{page}");
+        desk.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_reload_keeps_what_stays() {
     let (folder, cloud) = (Folder::new().unwrap(), double().await);
     let desk = Desk::start(&folder, &format!("providers:\n{}", provider("p", &cloud, "")), NOON).await;

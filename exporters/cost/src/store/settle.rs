@@ -33,6 +33,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn days_of_23_and_25_hours_settle_when_they_have_ended() {
+        for (day, ended) in [("2026-03-08", "2026-03-09T07:00:00Z"), ("2026-11-01", "2026-11-02T08:00:00Z")] {
+            let ended: Timestamp = ended.parse().unwrap();
+            for (seconds, expected) in [(3599, false), (3600, true)] {
+                let rule = Rule {
+                    calendar: Calendar::Pacific,
+                    lag: Duration::from_hours(1),
+                    estimated_from: None,
+                    now: ended + Duration::from_secs(seconds),
+                };
+                assert_eq!(rule.settles(day.parse().unwrap(), true), expected, "{day} {seconds}");
+            }
+        }
+    }
+
+    #[test]
     fn days_settle_after_the_lag_when_they_stand_still_or_after_twice_the_lag() {
         let day: Day = "2026-01-10".parse().unwrap();
         for (now, lag, estimated_from, same, expected) in [

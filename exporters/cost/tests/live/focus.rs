@@ -87,8 +87,10 @@ async fn an_export_of_a_month() {
             "",
         ]
     );
-    let (code, _, err) = run(&folder, &["focus", "export", "--config.file=config.yml", "--month=2026-3"], NOW).await;
+    let (code, _, err) =
+        run(&folder, &["focus", "export", "--config.file=config.yml", "--month=2026-3"], NOW).await;
     assert!(code == 2 && err.contains("expected a month such as 2026-03"), "{code} {err}");
-    let (code, _, err) = run(&folder, &["focus", "export", "--config.file=config.yml", "--storage.path=none"], NOW).await;
+    let (code, _, err) =
+        run(&folder, &["focus", "export", "--config.file=config.yml", "--storage.path=none"], NOW).await;
     assert!(code == 1 && err.contains("it holds no data yet"), "{code} {err}");
 }

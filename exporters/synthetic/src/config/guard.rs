@@ -61,9 +61,11 @@ impl Policy {
         policy
     }
 
-    /// Whether this address, at which `host` is, may be connected to.
+    /// Whether this address, at which `host` is, may be connected to. Port 0 stands for what has no ports: a ping, a
+    /// socket of this machine.
     pub(crate) fn allows(&self, host: &str, address: SocketAddr) -> bool {
-        let port = self.ports.as_ref().is_none_or(|ports| ports.contains(&address.port()));
+        let number = address.port();
+        let port = number == 0 || self.ports.as_ref().is_none_or(|ports| ports.contains(&number));
         let named = || self.hosts.find(TargetName { text: host, host, port: Some(address.port()) }).is_some();
         port && (self.addresses.allows(address) || named())
     }
@@ -124,6 +126,8 @@ mod tests {
             (&listed, "db.corp.example", "10.0.0.1:80", true),
             (&listed, "db.corp.example", "10.0.0.1:81", false),
             (&listed, "x", "8.8.8.8:443", false),
+            (&listed, "x", "8.8.8.8:0", true),
+            (&listed, "x", "10.0.0.1:0", false),
             (&only, "x", "127.0.0.1:1", true),
             (&only, "x", "8.8.8.8:1", false),
         ] {

@@ -47,7 +47,7 @@ fn recursive(asked: &Asked) -> Vec<u8> {
 }
 
 /// Upstream's authoritative server.
-fn authoritative(asked: &Asked) -> Vec<u8> {
+pub(crate) fn authoritative(asked: &Asked) -> Vec<u8> {
     let numbers = [1000_u32, 7200, 3600, 1_209_600, 3600].map(u32::to_be_bytes).concat();
     let soa = [name("ns.example.com"), name("noc.example.com"), numbers].concat();
     let answer = match (asked.kind(), asked.class()) {
@@ -68,7 +68,7 @@ fn authoritative(asked: &Asked) -> Vec<u8> {
 }
 
 /// What upstream's `dns.HandleFailed` answers.
-fn failing(asked: &Asked) -> Vec<u8> {
+pub(crate) fn failing(asked: &Asked) -> Vec<u8> {
     asked.answer(2, [&[], &[], &[]])
 }
 

@@ -17,7 +17,7 @@ use crate::{Page, start};
 
 /// The health of these services, as a server of gRPC answers.
 #[derive(Clone, Default)]
-struct Health {
+pub(crate) struct Health {
     /// Their statuses; the empty name is the server.
     services: Vec<(&'static str, u8)>,
     /// What the last request had beside the question.
@@ -26,11 +26,11 @@ struct Health {
 
 impl Health {
     /// A server with a service of this status; the server itself serves.
-    fn of(service: &'static str, status: u8) -> Self {
+    pub(crate) fn of(service: &'static str, status: u8) -> Self {
         Self { services: vec![("", 1), (service, status)], ..Self::default() }
     }
 
-    async fn serve(self) -> Served<()> {
+    pub(crate) async fn serve(self) -> Served<()> {
         each(move |stream| self.clone().talk(stream)).await
     }
 
@@ -58,7 +58,9 @@ impl Health {
         assert_eq!(parts.method, "POST");
         assert_eq!(parts.headers["content-type"], "application/grpc");
         assert_eq!(parts.headers["te"], "trailers");
-        assert!(parts.headers["grpc-timeout"].to_str().unwrap().ends_with('m'));
+        // blackbox_exporter, which is asked too, has other units
+        let is_peer = parts.headers.get("user-agent").is_some_and(|agent| agent.as_bytes().starts_with(b"grpc-go"));
+        assert!(is_peer || parts.headers["grpc-timeout"].to_str().unwrap().ends_with('m'));
         *self.asked.lock().unwrap() = parts.headers;
         let mut question = Vec::new();
         while let Some(data) = body.data().await {

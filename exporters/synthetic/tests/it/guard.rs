@@ -155,8 +155,12 @@ async fn what_is_allowed_is_reached() {
         ("ports: [1]".to_owned(), 403),
         (format!("ports: [{port}]"), 200),
     ] {
-        let config = format!("modules: {{tcp: {{prober: tcp, guard: {{{guard}}}}}}}");
+        let config = format!(
+            "modules: {{tcp: {{prober: tcp, guard: {{{guard}}}}}, ping: {{prober: icmp, guard: {{ports: [1]}}}}}}"
+        );
         let exporter = start_with(&config, &[]).await;
+        // a ping has no port that could be forbidden
+        assert_eq!(exporter.get("/probe?module=ping&target=127.0.0.1", "10").await.status, 200);
         let path = format!("/probe?module=tcp&target=localhost:{port}");
         assert_eq!(exporter.get(&path, "10").await.status, expected, "{guard}");
     }

@@ -140,7 +140,7 @@ async fn the_phases_add_up_to_the_whole() {
 }
 
 /// A server of HTTP/2: how many connections came, and how many requests.
-struct Http2 {
+pub(crate) struct Http2 {
     served: Served<()>,
     connections: Arc<AtomicUsize>,
     requests: Arc<AtomicUsize>,
@@ -148,7 +148,7 @@ struct Http2 {
 
 /// What it does with a request.
 #[derive(Clone, Copy)]
-enum Does {
+pub(crate) enum Does {
     Answers,
     Resets,
     /// Closes the connection as soon as a request comes.
@@ -158,7 +158,7 @@ enum Does {
 }
 
 impl Http2 {
-    async fn start(identity: &Identity, does: Does) -> Self {
+    pub(crate) async fn start(identity: &Identity, does: Does) -> Self {
         let acceptor = acceptor(identity, rustls::ALL_VERSIONS, &[b"h2", b"http/1.1"]);
         let (connections, requests) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (counted, asked) = (Arc::clone(&connections), Arc::clone(&requests));
@@ -188,7 +188,7 @@ impl Http2 {
         Self { served: served.await, connections, requests }
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("https://{}/a?b", self.served.target())
     }
 
@@ -272,6 +272,11 @@ async fn client_certificates() {
         with_authority("preferred_ip_protocol: ip4, tls_config: {ca_file: ca.pem}", &root.pem).await;
     let page = without.ask("m", &url("localhost")).await;
     page.succeeds(false);
+    assert!(page.reason().ends_with("/tls_client_cert_required"), "{}", page.text);
+    // our certificate is for the target, and for no host that it redirects to
+    let to = url("127.0.0.1");
+    let away = Web::start(move |_| crate::http::answer(302, &[("location", &to)], "")).await.unwrap();
+    let page = exporter.ask("m", &format!("http://localhost:{}/", away.address().port())).await;
     assert!(page.reason().ends_with("/tls_client_cert_required"), "{}", page.text);
     assert!(page.value("probe_ssl_earliest_cert_expiry") > 1.7e9);
 }

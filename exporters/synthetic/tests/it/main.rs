@@ -9,6 +9,8 @@
 )]
 
 mod artifact;
+mod beside;
+mod beside_stage;
 mod checks;
 mod common;
 mod config;

@@ -31,6 +31,9 @@ const HOUR: u32 = 3_600;
 /// days of a month make its price to the last digit.
 const DIGITS: u32 = 12;
 
+/// Things of one provider that are metered; more of them are counted as unpriced. Each is a row a day in the store.
+const MAX_ITEMS: usize = 10_000;
+
 /// What is billed of a broken hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rounding {
@@ -94,7 +97,7 @@ impl<'a> Meter<'a> {
         if !self.seen.insert(running.item.clone()) {
             return;
         }
-        let Some(rate) = running.rate else {
+        let Some(rate) = running.rate.filter(|_| self.seen.len() <= MAX_ITEMS) else {
             self.unpriced += 1;
             return;
         };

@@ -117,12 +117,12 @@ impl Bucket {
         let mut read = kept::Read::of(&wanted);
         for object in files {
             let version = object.version();
-            let part = match kept.get(&wanted, &object.key, &version) {
-                Some(part) => part,
-                None => {
-                    let part = self.read_one(http, &credentials, object, &wanted, deadline).await;
-                    Arc::new(part.map_err(|error| named(&object.key, error))?)
-                }
+            let known = kept.get(&wanted, &object.key, &version);
+            let part = if let Some(part) = known {
+                part
+            } else {
+                let part = self.read_one(http, &credentials, object, &wanted, deadline).await;
+                Arc::new(part.map_err(|error| named(&object.key, error))?)
             };
             sums.absorb(&part);
             read.add(object.key.clone(), version, part);
@@ -224,7 +224,7 @@ impl Bucket {
         })?;
         let (sender, pieces) = mpsc::channel(PIECES);
         let wanted = Arc::clone(wanted);
-        let read = move || rows::read(Pieces { pieces, piece: Vec::new(), at: 0 }, &wanted, deadline);
+        let read = move || rows::read(Pieces { coming: pieces, piece: Vec::new(), at: 0 }, &wanted, deadline);
         let reading = tokio::task::spawn_blocking(read);
         let sent = loop {
             match stream.next().await {
@@ -324,7 +324,7 @@ fn touches(period: &str, days: Period) -> bool {
 
 /// A file while it comes.
 struct Pieces {
-    pieces: mpsc::Receiver<Vec<u8>>,
+    coming: mpsc::Receiver<Vec<u8>>,
     piece: Vec<u8>,
     at: usize,
 }
@@ -332,7 +332,7 @@ struct Pieces {
 impl Read for Pieces {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         while self.at >= self.piece.len() {
-            let Some(piece) = self.pieces.blocking_recv() else { return Ok(0) };
+            let Some(piece) = self.coming.blocking_recv() else { return Ok(0) };
             self.piece = piece;
             self.at = 0;
         }

@@ -86,7 +86,7 @@ impl Bill for Focus {
             vendors: self.vendors.clone(),
             days: window.days(),
         };
-        let deadline = Deadline(http.deadline().into_std());
+        let deadline = Deadline(http.deadline());
         let part = match &self.place {
             Place::Local(patterns) => local::read(patterns.clone(), wanted, deadline, &self.kept).await?,
             Place::Bucket(bucket) => bucket.read(http, wanted, deadline, &self.kept).await?,

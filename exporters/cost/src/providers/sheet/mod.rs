@@ -6,7 +6,7 @@ pub(crate) mod moments;
 pub(crate) mod records;
 pub(crate) mod source;
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use crate::http::{FetchError, Reason};
 
@@ -20,7 +20,7 @@ pub(crate) struct Deadline(pub(crate) Instant);
 impl Deadline {
     /// Looks at the clock from time to time.
     pub(crate) fn check(self, rows: u64) -> Result<(), FetchError> {
-        if rows % ROWS_BETWEEN == 0 && Instant::now() > self.0 {
+        if rows.is_multiple_of(ROWS_BETWEEN) && Instant::now() > self.0 {
             return Err(FetchError::new(Reason::Timeout, "reading takes longer than a refresh may"));
         }
         Ok(())

@@ -38,7 +38,7 @@ pub(crate) enum Content {
 /// A file that is open, unpacked where it is packed.
 pub(crate) enum Text<R: Read> {
     Plain(BufReader<R>),
-    Packed(BufReader<Members<BufReader<R>>>),
+    Packed(Box<BufReader<Members<BufReader<R>>>>),
 }
 
 impl<R: Read> Text<R> {
@@ -50,7 +50,7 @@ impl<R: Read> Text<R> {
             return Ok((Self::Plain(plain), Content::Parquet));
         }
         let mut text = if head.starts_with(GZIP) {
-            Self::Packed(BufReader::with_capacity(BLOCK, Members::of(plain)))
+            Self::Packed(Box::new(BufReader::with_capacity(BLOCK, Members::of(plain))))
         } else {
             Self::Plain(plain)
         };

@@ -43,7 +43,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// A handle to the store; clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
-    connection: Arc<Mutex<Connection>>,
+    /// None where nothing was ever put into a store in memory: SQLite is a megabyte of program that most have no use for.
+    connection: Arc<Mutex<Option<Connection>>>,
     waiting: Arc<Semaphore>,
     /// Held while anybody has a handle; there is none in memory.
     lock: Option<Arc<File>>,
@@ -139,7 +140,7 @@ impl Store {
     /// The folder or its file cannot be used.
     pub fn open(folder: Option<&Path>) -> Result<Self, StoreError> {
         let (connection, lock) = match folder {
-            None => (prepared(Connection::open_in_memory()?)?, None),
+            None => (None, None),
             Some(folder) => {
                 let lock = lock(folder)?;
                 let file = folder.join(FILE);
@@ -150,7 +151,7 @@ impl Store {
                     }
                     other => other,
                 })?;
-                (connection, Some(Arc::new(lock)))
+                (Some(connection), Some(Arc::new(lock)))
             }
         };
         let connection = Arc::new(Mutex::new(connection));
@@ -167,7 +168,7 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub fn history(&self, service: &Arc<str>, since: Date) -> Result<Kept, StoreError> {
-        Ok(rows::history(&self.connection(), service, since)?)
+        Ok(self.look(|connection| rows::history(connection, service, since))?)
     }
 
     /// Writes; when it returns, it is on the disk.
@@ -175,6 +176,10 @@ impl Store {
     /// # Errors
     /// Nothing of it was written.
     pub async fn write(&self, batch: Batch) -> Result<(), StoreError> {
+        let puts = !batch.days.is_empty() || !batch.incidents.is_empty();
+        if !puts && self.is_unused() {
+            return Ok(());
+        }
         self.transact(move |transaction| {
             for (service, day, seconds) in &batch.days {
                 rows::put_day(transaction, service, *day, seconds)?;
@@ -195,7 +200,7 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub fn beats(&self) -> Result<Vec<Beat>, StoreError> {
-        Ok(rows::beats(&self.connection())?)
+        Ok(self.look(rows::beats)?)
     }
 
     /// Keeps a heartbeat in place of the last one of its name; when it returns, it is on the disk.
@@ -211,6 +216,9 @@ impl Store {
     /// # Errors
     /// The file cannot be written.
     pub async fn keep_beats(&self, names: Vec<Arc<str>>) -> Result<(), StoreError> {
+        if self.is_unused() {
+            return Ok(());
+        }
         self.transact(move |transaction| rows::keep_beats(transaction, &names)).await
     }
 
@@ -222,7 +230,11 @@ impl Store {
         let connection = Arc::clone(&self.connection);
         let write = move || {
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let transaction = connection.transaction()?;
+            let opened = match &mut *connection {
+                Some(opened) => opened,
+                empty => empty.insert(prepared(Connection::open_in_memory()?)?),
+            };
+            let transaction = opened.transaction()?;
             work(&transaction)?;
             transaction.commit()?;
             drop(place);
@@ -231,7 +243,17 @@ impl Store {
         tokio::task::spawn_blocking(write).await.map_err(|_| StoreError::Closed)?
     }
 
-    fn connection(&self) -> std::sync::MutexGuard<'_, Connection> {
+    /// Whether nothing was ever put into it.
+    fn is_unused(&self) -> bool {
+        self.connection().is_none()
+    }
+
+    /// Where nothing was put there is nothing.
+    fn look<T: Default>(&self, look: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        self.connection().as_ref().map_or_else(|| Ok(T::default()), look)
+    }
+
+    fn connection(&self) -> std::sync::MutexGuard<'_, Option<Connection>> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Way<'a> {
     pub(crate) url: &'a Url,
     /// The name that TLS asks for, unless the settings have one.
     pub(crate) name: &'a str,
-    /// Whether the settings' own name for TLS is that of this server.
+    /// Whether the settings' own name for TLS, and our certificate, are for this server.
     pub(crate) own_name: bool,
     pub(crate) preference: Preference,
     /// Whether the name is left to the proxy, when there is one.
@@ -102,8 +102,10 @@ pub(crate) async fn connect(
         return Ok(Connection { socket: Socket::Plain(stream), to_proxy, proxy_login });
     }
     let mut settings = Cow::Borrowed(&way.client.tls);
-    if !way.own_name && settings.server_name.is_some() {
-        settings.to_mut().server_name = None;
+    // who we are, and whom we expect, is of the target alone
+    if !way.own_name && (settings.server_name.is_some() || settings.identity.is_some()) {
+        let settings = settings.to_mut();
+        (settings.server_name, settings.identity) = (None, None);
     }
     let alpn = if way.client.http2 { BOTH } else { &[] };
     let wanted = Wanted { settings: &settings, host: way.name, port: url.port, alpn, learn_refusal: false };

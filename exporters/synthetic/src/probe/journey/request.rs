@@ -87,14 +87,17 @@ fn leave_out_who_we_are(client: &mut ClientSettings) {
 }
 
 fn place(template: &Template, values: &Values, target: &Url) -> Result<Place, Failed> {
-    let (mut text, mut chosen_from, mut guarded) = (String::new(), None, false);
+    let (mut text, mut chosen_from, mut secret_from, mut guarded) = (String::new(), None, None, false);
     for (at, part) in template.parts().iter().enumerate() {
         match part {
             Part::Text(own) => text.push_str(own),
             Part::Variable(name) => {
                 let value = values.get(name)?;
-                if value.origin == Origin::Answer {
-                    chosen_from.get_or_insert(text.len());
+                match value.origin {
+                    Origin::Answer => drop(chosen_from.get_or_insert(text.len())),
+                    // a URL that is secret as a whole shows its host, and no more
+                    Origin::Secret if at > 0 => drop(secret_from.get_or_insert(text.len())),
+                    Origin::Secret | Origin::File => {}
                 }
                 // what a URL begins with is a URL, or a part of one, itself
                 let own = value.text.expose();
@@ -107,7 +110,12 @@ fn place(template: &Template, values: &Values, target: &Url) -> Result<Place, Fa
             }
         }
     }
-    let named = server_end(&text).is_some_and(|end| chosen_from.is_none_or(|from| from >= end));
+    let server_end = server_end(&text);
+    let named = server_end.is_some_and(|end| chosen_from.is_none_or(|from| from >= end));
+    if server_end.is_some_and(|end| secret_from.is_some_and(|from| from < end)) {
+        let message = "a secret cannot be a part of a host's name, which is shown";
+        return Err(Failed::new("target", Reason::TargetInvalid, message));
+    }
     let unusable = |problem: &str| {
         let message = format!("the step's URL cannot be asked for: {problem}");
         Failed::new("target", Reason::TargetInvalid, message)
@@ -212,6 +220,7 @@ mod tests {
             ("http://shop.example/", Some(("shop.example", "/", true, false, false))),
             ("https://shop.example:444/", Some(("shop.example", "/", true, false, false))),
             ("javascript:alert(1)", None),
+            ("https://{{key}}.example/", None),
         ] {
             let found = place(&Template::parse(text).unwrap(), &values(), &target);
             let found = found.map(|place| {

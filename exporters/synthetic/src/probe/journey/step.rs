@@ -141,10 +141,10 @@ impl Step {
         let extract = extract(&mut fields, names);
         let mut http = http?;
         let headers = headers(&mut http, &fields, names);
-        let body = match (body, &http.body) {
+        let body = match (body, http.body.clone()) {
             (Some(body), _) => body,
             (None, RequestBody::Inline(bytes)) => {
-                let text = String::from_utf8_lossy(bytes).into_owned();
+                let text = String::from_utf8_lossy(&bytes).into_owned();
                 let template =
                     names.template(&text).map_err(|problem| fields.problem("body", problem)).ok()?;
                 let json = http.headers.get(header::CONTENT_TYPE).is_some_and(is_json);
@@ -153,6 +153,7 @@ impl Step {
                         "variables stand in a body as they are, which JSON does not take (hint: `json`)";
                     fields.problem("body", message);
                 }
+                http.body = RequestBody::None;
                 Body::Text(template)
             }
             (None, _) => Body::Plain,

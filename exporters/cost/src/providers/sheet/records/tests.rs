@@ -38,7 +38,10 @@ fn shown(text: &str, expected: Option<usize>) -> String {
     let records = read(text.as_bytes(), 7, expected);
     let lines = records.into_iter().map(|record| match record {
         None => "!".to_owned(),
-        Some(fields) => fields.iter().map(|field| format!("[{}]", String::from_utf8_lossy(field))).collect(),
+        Some(fields) => {
+            let fields: Vec<_> = fields.iter().map(|field| String::from_utf8_lossy(field)).collect();
+            format!("[{}]", fields.join("]["))
+        }
     });
     lines.collect::<Vec<_>>().join(" ")
 }

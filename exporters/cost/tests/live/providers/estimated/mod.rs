@@ -82,7 +82,7 @@ fn quotas(snapshot: &Snapshot) -> Vec<String> {
     let quotas = snapshot.quotas.iter();
     quotas
         .map(|quota| {
-            let limit = quota.limit.map_or("-".to_owned(), |limit| limit.to_string());
+            let limit = quota.limit.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
             format!("{} {} {} of {limit} {}", quota.account, quota.resource, quota.used, quota.unit)
         })
         .collect()

@@ -9,6 +9,7 @@
 //! exchange: {to: EUR, rates: [{from: USD, rate: "0.92", date: 2026-01-02}]}
 //! top_services: 50      # services of a provider with series of their own
 //! max_age: 7d           # what was said longer ago is not shown any more
+//! anomaly_floor: {USD: 10, JPY: 1500}   # what an unusual day costs too much, at least
 //! ```
 
 mod budgets;
@@ -22,6 +23,8 @@ use toolkit::config::{ConfigError, Document, Fields};
 pub use budgets::{Budget, BudgetPeriod, Match};
 pub use exchange::{Exchange, Rate};
 
+use crate::figures::anomaly::Floors;
+use crate::money::Money;
 use crate::providers::Provider;
 use crate::shown::{MAX_PAIRS, USUAL_SERVICES};
 
@@ -44,6 +47,8 @@ pub struct Config {
     pub top_services: usize,
     /// How long what a provider said is shown when it says nothing new.
     pub max_age: Duration,
+    /// What an unusual day costs too much, at least, by currency.
+    pub anomaly_floor: Floors,
 }
 
 impl Default for Config {
@@ -54,6 +59,7 @@ impl Default for Config {
             exchange: None,
             top_services: USUAL_SERVICES,
             max_age: USUAL_MAX_AGE,
+            anomaly_floor: Floors::new(),
         }
     }
 }
@@ -91,6 +97,15 @@ fn decode(fields: &mut Fields<'_>) -> Config {
         Some(budget)
     });
     let exchange = fields.fields("exchange").and_then(|mut fields| Exchange::decode(&mut fields));
+    let mut anomaly_floor = Floors::new();
+    for (currency, floor) in fields.string_map("anomaly_floor") {
+        match Money::parse(&floor) {
+            Ok(floor) if floor >= Money::ZERO => {
+                drop(anomaly_floor.insert(currency.to_ascii_uppercase().into(), floor))
+            }
+            _ => fields.problem("anomaly_floor", format!("`{currency}`: expected an amount such as 10")),
+        }
+    }
     let most = i64::try_from(MAX_PAIRS).unwrap_or(i64::MAX);
     let top_services = fields.integer("top_services", 1..=most).and_then(|top| usize::try_from(top).ok());
     Config {
@@ -99,5 +114,6 @@ fn decode(fields: &mut Fields<'_>) -> Config {
         exchange,
         top_services: top_services.unwrap_or(usual.top_services),
         max_age: fields.duration("max_age").unwrap_or(usual.max_age),
+        anomaly_floor,
     }
 }

@@ -1,6 +1,7 @@
 //! The page: from what is known of each provider to samples.
 
 mod amounts;
+mod outlook;
 mod table;
 mod told;
 
@@ -60,9 +61,12 @@ pub(crate) fn render(config: &Config, lanes: &[Arc<Lane>], now: Timestamp, dropp
             amounts::write_months(&book, config.exchange.as_ref(), &mut writer);
             amounts::write_counters(&book, &lane.state().counters, &mut writer);
             told::write_told(&book, &mut writer);
+            outlook::write_forecasts(&book, &lane.state().made, &mut writer);
+            outlook::write_anomalies(&book, &config.anomaly_floor, &mut writer);
             books.push(book);
         }
     }
+    outlook::write_budgets(config, lanes, &books, now, &mut samples);
     told::write_rates(config.exchange.as_ref(), &mut samples);
     samples.add(&table::DROPPED, &[], told::float(dropped));
     samples.add(&table::BUILD, &[env!("CARGO_PKG_VERSION"), COMMIT], 1.0);

@@ -64,6 +64,51 @@ metrics! {
     PRICES_TIME "prices_timestamp_seconds" Gauge &["provider"],
         "The day on which the price list was looked up that amounts are estimated with, in Unix time; absent where the provider tells its prices itself.";
 
+    // what is to come
+    FORECAST "forecast_month_end" Gauge amount!(),
+        "What the running billing period will have cost, by our own forecast from settled days; absent while fewer than three are known.";
+    FORECAST_LOWER "forecast_month_end_lower" Gauge amount!(),
+        "The lower end of the band in which the period ends four times of five.";
+    FORECAST_UPPER "forecast_month_end_upper" Gauge amount!(),
+        "The upper end of the band in which the period ends four times of five.";
+    FORECAST_ERROR "forecast_error_ratio" Gauge amount!("horizon"),
+        "How much too high the forecast of the last closed period was, as a share of what it came to, by the day of the period on which it was made (5, 10, 15, 20); negative for too low.";
+
+    // what may be spent
+    BUDGET_LIMIT "budget_limit" Gauge &["budget", "currency"], "What may be spent in the budget's time.";
+    BUDGET_SPENT "budget_spent" Gauge &["budget", "currency"], "What of it is spent, today's part included.";
+    BUDGET_FORECAST "budget_forecast" Gauge &["budget", "currency"],
+        "What will be spent when the budget's time is over; absent while too little is known.";
+    BUDGET_USED "budget_used_ratio" Gauge &["budget"],
+        "The share of the budget that is spent. Divided by cost_budget_elapsed_ratio it is the pace: above 1 the budget will not last.";
+    BUDGET_WILL_BE_USED "budget_forecast_ratio" Gauge &["budget"],
+        "The share of the budget that will be spent; absent while too little is known.";
+    BUDGET_ELAPSED "budget_elapsed_ratio" Gauge &["budget"], "The share of the budget's time that is over.";
+    BUDGET_EXHAUSTION "budget_exhaustion_timestamp_seconds" Gauge &["budget"],
+        "When the budget is used up, as foretold, or when it was, in Unix time; absent if its time is over before.";
+    BUDGET_COMPLETE "budget_data_complete" Gauge &["budget"],
+        "Whether everything that counts is known: 0 while a provider of it was never read or fails, or where the rate of a currency is missing.";
+
+    // unusual days
+    EXPECTED_DAY "expected_day" Gauge amount!("service"),
+        "What the judged day was expected to cost: the last settled day, or a later one that has cost too much already. Usage only: no fixed charges, credits and taxes.";
+    SCORE "anomaly_score" Gauge amount!("service"),
+        "How far the judged day lies above what was expected, in units of the usual noise.";
+    ACTIVE "anomaly_active" Gauge amount!("service"),
+        "Whether the judged day is unusual: its score is at least 4.5, it cost half as much again as expected, and more than the configuration's anomaly_floor too much.";
+    EXCESS "anomaly_excess" Gauge amount!("service"),
+        "What the judged day cost more than expected; negative for less.";
+    SUSTAINED "anomaly_sustained" Gauge amount!("service"),
+        "1 while the service stays on a higher level than it was used to: what was unusual for three days is not unusual any more.";
+    ACCOUNT_EXPECTED_DAY "account_expected_day" Gauge amount!(),
+        "As cost_expected_day, of all services of an account together.";
+    ACCOUNT_SCORE "account_anomaly_score" Gauge amount!(),
+        "As cost_anomaly_score, of all services of an account together.";
+    ACCOUNT_ACTIVE "account_anomaly_active" Gauge amount!(),
+        "As cost_anomaly_active, of all services of an account together, where a score of 3.5 is enough.";
+    ACCOUNT_EXCESS "account_anomaly_excess" Gauge amount!(),
+        "As cost_anomaly_excess, of all services of an account together.";
+
     // how good the data is
     UP "provider_up" Gauge &["provider"], "Whether the last refresh succeeded.";
     FAILURE "provider_failure" Gauge &["provider", "reason"],

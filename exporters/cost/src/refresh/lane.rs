@@ -9,13 +9,14 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
-use super::Engine;
 use super::due::Pace;
+use super::{Engine, load};
 use crate::charge::{Snapshot, Source};
-use crate::figures::{Book, Entries};
+use crate::config::Config;
+use crate::figures::{Book, Entries, forecast};
 use crate::http::{FetchError, Ledger, Meter, Reason};
 use crate::providers::Provider;
-use crate::store::{Counter, Due, Publish, Spent, Store, StoreError};
+use crate::store::{Counter, Due, MadeForecast, Publish, Spent, Store, StoreError};
 use crate::window::Window;
 
 /// How long a refresh may take, whatever its interval.
@@ -29,6 +30,7 @@ const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 pub(crate) struct Lane {
     pub(crate) provider: Arc<Provider>,
     pub(crate) meter: Meter,
+    config: Arc<Config>,
     state: Mutex<State>,
 }
 
@@ -39,6 +41,8 @@ pub(crate) struct State {
     /// What the store has; none before its first snapshot.
     pub(crate) entries: Option<Arc<Entries>>,
     pub(crate) counters: Arc<[Counter]>,
+    /// Forecasts that were made, to be held against what came.
+    pub(crate) made: Arc<[MadeForecast]>,
     pub(crate) spent: Spent,
     pub(crate) last_success: Option<Timestamp>,
     pub(crate) due: Option<Timestamp>,
@@ -65,8 +69,8 @@ pub(crate) enum Phase {
 }
 
 impl Lane {
-    pub(crate) fn new(provider: Provider, meter: Meter, state: State) -> Self {
-        Self { provider: Arc::new(provider), meter, state: Mutex::new(state) }
+    pub(crate) fn new(provider: Provider, meter: Meter, config: Arc<Config>, state: State) -> Self {
+        Self { provider: Arc::new(provider), meter, config, state: Mutex::new(state) }
     }
 
     pub(crate) fn state(&self) -> State {
@@ -90,28 +94,14 @@ impl Lane {
         let known = store.known(name()).await?;
         let spent = store.spent(name()).await?;
         let counters = store.counters(name()).await?;
-        let entries = match known.told {
-            None => None,
-            Some(told) => {
-                let days = Book::days(&told, now);
-                let shown = store.shown(name()).await?;
-                let mut lines = store.lines(name(), days).await?;
-                for line in &mut lines {
-                    let account = self.provider.account_label(&line.account);
-                    let service = self.provider.service_label(&line.service);
-                    (line.account, line.service) = shown.label(&account, &service);
-                }
-                let mut tokens = store.tokens(name(), days).await?;
-                for line in &mut tokens {
-                    line.model = shown.model(&line.model);
-                }
-                let read = store.read_days(name()).await?;
-                Some(Arc::new(Entries::new(told, read, lines, tokens)))
-            }
-        };
+        let made = store.forecasts(name()).await?;
+        let entries = load::entries(store, &self.provider, &self.config.budgets, known.told, now, None)
+            .await?
+            .map(Arc::new);
         let mut state = self.lock();
         state.entries = entries;
         state.counters = counters.into();
+        state.made = made.into();
         state.spent = spent;
         state.last_success = known.succeeded_at;
         state.due = known.due_at;
@@ -153,6 +143,11 @@ impl Lane {
         };
         if let Err(error) = self.load(&engine.store, ended).await {
             warn!(provider = name, %error, "the store cannot be read");
+        }
+        if outcome.is_ok()
+            && let Err(error) = self.keep_forecasts(engine, ended).await
+        {
+            warn!(provider = name, %error, "forecasts cannot be kept");
         }
         let mut state = self.lock();
         state.phase = Phase::Waiting;
@@ -206,6 +201,26 @@ impl Lane {
         };
         engine.store.publish(publish).await?;
         Ok(due)
+    }
+
+    /// Keeps what is foretold on some days of a period: it is held against what comes.
+    async fn keep_forecasts(&self, engine: &Engine, now: Timestamp) -> Result<(), StoreError> {
+        let made = self.book(now, Duration::MAX).map(|book| forecast::to_keep(&book)).unwrap_or_default();
+        let is_kept = |one: &MadeForecast| {
+            let same = |kept: &MadeForecast| {
+                (&kept.account, &kept.currency, kept.period, kept.horizon)
+                    == (&one.account, &one.currency, one.period, one.horizon)
+            };
+            self.lock().made.iter().any(same)
+        };
+        if made.iter().all(is_kept) {
+            return Ok(());
+        }
+        let name = || Arc::clone(&self.provider.name);
+        engine.store.keep_forecasts(name(), made).await?;
+        let made = engine.store.forecasts(name()).await?;
+        self.lock().made = made.into();
+        Ok(())
     }
 
     /// What it is asked about.

@@ -6,6 +6,7 @@
 
 mod due;
 mod lane;
+mod load;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use crate::metrics;
 use crate::store::{Store, StoreError};
 
 pub(crate) use lane::{Lane, Phase, State};
+pub(crate) use load::entries;
 
 /// Providers that are asked at the same time: each holds its answers in memory until they are whole. More than anybody has
 /// that could hang together, so that those that hang keep nobody waiting.
@@ -74,18 +76,19 @@ impl Engine {
         let now = self.clock.now();
         let mut old: BTreeMap<Arc<str>, Arc<Lane>> =
             self.lanes().into_iter().map(|lane| (Arc::clone(&lane.provider.name), lane)).collect();
+        let config = Arc::new(config);
         let mut lanes = Vec::with_capacity(config.providers.len());
         for provider in &config.providers {
             let (meter, state) = match old.remove(&provider.name) {
                 Some(lane) => (lane.meter.clone(), State { phase: Phase::Waiting, ..lane.state() }),
                 None => Default::default(),
             };
-            let lane = Lane::new(provider.clone(), meter, state);
+            let lane = Lane::new(provider.clone(), meter, Arc::clone(&config), state);
             lane.load(&self.store, now).await?;
             lanes.push(Arc::new(lane));
         }
         self.stop();
-        *write(&self.config) = Arc::new(config);
+        *write(&self.config) = config;
         write(&self.lanes).clone_from(&lanes);
         self.render();
         let asking = lanes.into_iter().map(|lane| tokio::spawn(lane.run(Arc::clone(self))));

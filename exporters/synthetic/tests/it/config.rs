@@ -200,7 +200,11 @@ fn what_is_strict_in_the_peer_is_strict_here() {
         ("no prober", "modules: {x: {timeout: 5s}}", "prober"),
         ("a timeout without a unit", "modules: {x: {prober: tcp, timeout: 5}}", "timeout"),
         // two rows of TestValidHTTPVersion
-        ("HTTP/3 alone", "modules: {x: {prober: http, http: {valid_http_versions: [HTTP/3.0]}}}", "enable_http3"),
+        (
+            "HTTP/3 alone",
+            "modules: {x: {prober: http, http: {valid_http_versions: [HTTP/3.0]}}}",
+            "enable_http3",
+        ),
         (
             "HTTP/3 beside others",
             "modules: {x: {prober: http, http: {valid_http_versions: [HTTP/1.1, HTTP/2.0, HTTP/3.0]}}}",

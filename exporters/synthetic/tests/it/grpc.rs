@@ -59,7 +59,8 @@ impl Health {
         assert_eq!(parts.headers["content-type"], "application/grpc");
         assert_eq!(parts.headers["te"], "trailers");
         // blackbox_exporter, which is asked too, has other units
-        let is_peer = parts.headers.get("user-agent").is_some_and(|agent| agent.as_bytes().starts_with(b"grpc-go"));
+        let is_peer =
+            parts.headers.get("user-agent").is_some_and(|agent| agent.as_bytes().starts_with(b"grpc-go"));
         assert!(is_peer || parts.headers["grpc-timeout"].to_str().unwrap().ends_with('m'));
         *self.asked.lock().unwrap() = parts.headers;
         let mut question = Vec::new();

@@ -275,7 +275,7 @@ async fn client_certificates() {
     assert!(page.reason().ends_with("/tls_client_cert_required"), "{}", page.text);
     // our certificate is for the target, and for no host that it redirects to
     let to = url("127.0.0.1");
-    let away = Web::start(move |_| crate::http::answer(302, &[("location", &to)], "")).await.unwrap();
+    let away = Web::start(move |_| answer(302, &[("location", &to)], "")).await.unwrap();
     let page = exporter.ask("m", &format!("http://localhost:{}/", away.address().port())).await;
     assert!(page.reason().ends_with("/tls_client_cert_required"), "{}", page.text);
     assert!(page.value("probe_ssl_earliest_cert_expiry") > 1.7e9);

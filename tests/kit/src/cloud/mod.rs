@@ -182,7 +182,7 @@ mod tests {
         let cloud = Cloud::start(|_| Reply::text(200, "12345678").into()).await.unwrap();
         let get = async || {
             let answer = http_get(&cloud.url("/"), &[]).await;
-            answer.map_or((0, "broken".to_owned()), |answer| (answer.status, answer.text()))
+            answer.map_or_else(|_| (0, "broken".to_owned()), |answer| (answer.status, answer.text()))
         };
         let good = (200, "12345678".to_owned());
         cloud.fail_after(1, Fault::Status(500));

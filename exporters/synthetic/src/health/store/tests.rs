@@ -89,6 +89,20 @@ async fn what_is_too_old_goes() {
     assert_eq!(kept.incidents.last().unwrap().began, began(0), "the newest stay");
 }
 
+#[tokio::test]
+async fn in_memory_sqlite_is_used_when_there_is_something_to_keep() {
+    let store = Store::open(None).unwrap();
+    store.write(Batch { prune: Some(day("2026-11-20")), ..Batch::default() }).await.unwrap();
+    store.keep_beats(Vec::new()).await.unwrap();
+    assert_eq!(store.beats().unwrap(), []);
+    assert!(store.history(&"shop".into(), day("2020-01-01")).unwrap().incidents.is_empty());
+    assert!(store.is_unused());
+    let came = Some(moment("2026-11-20T10:00:00Z"));
+    let beat = Beat { name: "backup".into(), awaited: moment("2026-11-20T09:00:00Z"), came, failed: false };
+    store.put_beat(beat.clone()).await.unwrap();
+    assert_eq!(store.beats().unwrap(), [beat]);
+}
+
 #[test]
 fn a_folder_that_cannot_be_used_is_told() {
     let folder = Folder::new().unwrap();

@@ -41,12 +41,18 @@ pub(crate) async fn probe(engine: &Engine, settings: &Journey, job: &Job<'_>) ->
     let begun = Instant::now();
     let mut outcome = Outcome::new(Facts::None);
     let mut steps = Vec::new();
-    match Way::begin(engine, settings, job).await {
+    let way = Way::begin(engine, settings, job).await;
+    if !settings.secrets.is_empty() {
+        outcome.timings.add(Phase::Token, begun.elapsed());
+    }
+    match way {
         Ok(mut way) => {
             let reserve = settings.reserve(job.deadline.saturating_duration_since(begun));
             way.go(job.deadline - reserve, &mut outcome).await;
             way.clean_up(&mut outcome).await;
             steps = way.steps;
+            // putting requests together and answers apart is our own time
+            outcome.timings.add(Phase::Check, begun.elapsed().saturating_sub(outcome.timings.total()));
         }
         Err(failed) => outcome.fail(failed),
     }
@@ -147,8 +153,6 @@ impl<'a> Way<'a> {
             let message = format!("it took {:.3} s, more than {slowest:?}", took.as_secs_f64());
             own.fail(Failed::new("check", Reason::Slow, message));
         }
-        // putting requests together and answers apart is our own time
-        own.timings.add(Phase::Check, took.saturating_sub(own.timings.total()));
         let result = if own.success() { "succeeded" } else { "failed" };
         own.transcript.line("info", format!("step {} {result} after {:.6} s", step.name, took.as_secs_f64()));
         self.asked |= own.timings.get(Phase::Send).is_some();

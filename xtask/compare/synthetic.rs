@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use kit::http::http_get;
 use kit::process::{Folder, Launch, Program, Server, accepts, free_port};
 use kit::tls::{Authority, LOOPBACK};
@@ -205,9 +206,23 @@ async fn start(
     folder: &Folder,
     path: &str,
 ) -> Result<(Server, Side)> {
+    from_disk(binary)?;
     let (server, port) = launch(name, binary, config, folder).await?;
     let side = Side::connect(server.pid(), port, path).await?;
     Ok((server, side))
+}
+
+/// Lets the kernel read a program from the disk again, as after a start of the machine. A file that was written a moment
+/// ago lies in the page cache in larger pieces, and of those more is mapped than is used.
+fn from_disk(binary: &Path) -> Result<()> {
+    let binary = binary.display();
+    let commands =
+        [format!("sync '{binary}'"), format!("dd if='{binary}' iflag=nocache count=0 status=none")];
+    for command in commands {
+        let status = Command::new("sh").arg("-c").arg(&command).status()?;
+        ensure!(status.success(), "`{command}` failed");
+    }
+    Ok(())
 }
 
 async fn launch(name: &'static str, binary: &Path, config: &Path, folder: &Folder) -> Result<(Server, u16)> {

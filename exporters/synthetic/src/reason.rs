@@ -193,4 +193,12 @@ mod tests {
         let words: HashSet<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
         assert_eq!(words.len(), Reason::ALL.len());
     }
+    #[test]
+    fn every_reason_is_in_the_readme() {
+        let readme = include_str!("../README.md");
+        for reason in Reason::ALL {
+            let word = reason.as_str();
+            assert!(readme.contains(&format!("`{word}`")), "the README's list of reasons lacks {word}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
-//! Subcommands: `check`, `backfill`, `focus export`. They read the same file as the server and print.
+//! Subcommands: `check`, `report`, `backfill`, `focus export`. They read the same file as the server and print.
 
 mod backfill;
 mod check;
 mod focus;
+mod report;
 
 use std::future::Future;
 use std::io::Write;
@@ -32,13 +33,14 @@ impl<E: std::error::Error> From<E> for Failed {
 
 /// All of them, for clap.
 pub(crate) fn all() -> Vec<Command> {
-    vec![check::command(), backfill::command(), focus::command()]
+    vec![check::command(), report::command(), backfill::command(), focus::command()]
 }
 
 /// Runs one; gives the exit code.
 pub(crate) fn run(name: &str, matches: &ArgMatches) -> u8 {
     let outcome = match name {
         "check" => wait_for(check::run(matches)),
+        "report" => wait_for(report::run(matches)),
         "backfill" => wait_for(backfill::run(matches)),
         "focus" => wait_for(focus::run(matches)),
         _ => Err(Failed { problems: vec!["there is no such command".to_owned()], ..Failed::default() }),

@@ -99,11 +99,11 @@ fn decode(fields: &mut Fields<'_>) -> Config {
     let exchange = fields.fields("exchange").and_then(|mut fields| Exchange::decode(&mut fields));
     let mut anomaly_floor = Floors::new();
     for (currency, floor) in fields.string_map("anomaly_floor") {
-        match Money::parse(&floor) {
-            Ok(floor) if floor >= Money::ZERO => {
-                drop(anomaly_floor.insert(currency.to_ascii_uppercase().into(), floor))
+        match Money::parse(&floor).ok().filter(|floor| *floor >= Money::ZERO) {
+            Some(floor) => {
+                anomaly_floor.insert(currency.to_ascii_uppercase().into(), floor);
             }
-            _ => fields.problem("anomaly_floor", format!("`{currency}`: expected an amount such as 10")),
+            None => fields.problem("anomaly_floor", format!("`{currency}`: expected an amount such as 10")),
         }
     }
     let most = i64::try_from(MAX_PAIRS).unwrap_or(i64::MAX);

@@ -63,16 +63,24 @@ pub fn forecasts(book: &Book) -> Vec<Forecast> {
 
 /// What some days will have cost, of each account and currency. Nothing where too little is known.
 pub fn over(book: &Book, days: Period) -> Vec<Forecast> {
-    let mut sums: BTreeMap<(Arc<str>, Arc<str>), Outlook> = BTreeMap::new();
-    for course in courses(book, counts(book)) {
-        let sum = sums.entry((Arc::clone(&course.account), Arc::clone(&course.currency))).or_default();
-        *sum = sum.and(course.over(days));
-    }
     let forecast = |((account, currency), outlook): (_, Outlook)| {
         let (lower, upper) = band(outlook);
         Forecast { account, currency, amount: outlook.sum(), lower, upper }
     };
-    sums.into_iter().map(forecast).collect()
+    outlooks(book, days).into_iter().map(forecast).collect()
+}
+
+/// Accounts and currencies, and what they will have cost.
+type Outlooks = BTreeMap<(Arc<str>, Arc<str>), Outlook>;
+
+/// What is known and expected of some days, of each account and currency.
+pub(crate) fn outlooks(book: &Book, days: Period) -> Outlooks {
+    let mut sums = Outlooks::new();
+    for course in courses(book, counts(book)) {
+        let sum = sums.entry((Arc::clone(&course.account), Arc::clone(&course.currency))).or_default();
+        *sum = sum.and(course.over(days));
+    }
+    sums
 }
 
 /// The band in which it is four of five times.
@@ -106,7 +114,11 @@ fn horizon(book: &Book) -> Option<u8> {
 pub fn realised(book: &Book, made: &[MadeForecast]) -> Vec<Realised> {
     let before = book.calendar().previous(book.previous);
     let closed = [book.previous, before].into_iter().find(|period| is_closed(book, *period));
-    let Some(period) = closed else { return Vec::new() };
+    closed.map(|period| realised_in(book, made, period)).unwrap_or_default()
+}
+
+/// How good the forecasts of a closed period were.
+pub fn realised_in(book: &Book, made: &[MadeForecast], period: Period) -> Vec<Realised> {
     let of_period = made.iter().filter(|made| made.period == period.start);
     let held = |made: &MadeForecast| Realised {
         account: Arc::clone(&made.account),

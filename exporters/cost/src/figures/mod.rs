@@ -18,7 +18,14 @@ pub mod forecast;
 mod judge;
 pub mod month;
 mod pattern;
+#[cfg(test)]
+mod synthetic;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use book::joined;
 pub use book::{Book, Entries, HISTORY_DAYS};
+pub(crate) use course::Outlook;
 pub use judge::{Gates, Verdict};

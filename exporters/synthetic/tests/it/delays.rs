@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use kit::blackhole::{Full, Silent};
 use kit::http::percent_encode;
 use kit::tls::{Authority, Identity};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::name_server::{Asked, a};
 use crate::served::{Served, acceptor, each, line};
-use crate::{Exporter, Page, start};
+use crate::{Exporter, Page, start, start_with};
 
 /// What is held back in each phase.
 const RESOLVE: Duration = Duration::from_millis(20);
@@ -38,12 +39,9 @@ const NEAR: f64 = 0.003;
 /// What was really held back, by the name that was asked for and the phase.
 type Held = Arc<Mutex<HashMap<(String, &'static str), f64>>>;
 
-/// Holds something back, and writes down for how long.
-async fn hold(held: &Held, name: &str, phase: &'static str, wait: Duration) {
-    let start = Instant::now();
-    tokio::time::sleep(wait).await;
-    let took = start.elapsed().as_secs_f64();
-    *held.lock().unwrap().entry((name.to_owned(), phase)).or_default() += took;
+/// Writes down for how long something was held back.
+fn note(held: &Held, name: &str, phase: &'static str, since: Instant) {
+    held.lock().unwrap().insert((name.to_owned(), phase), since.elapsed().as_secs_f64());
 }
 
 /// A name server that takes its time. It stops with this value.
@@ -64,8 +62,10 @@ impl SlowNames {
                 tokio::spawn(async move {
                     let question = asked.question();
                     let name = String::from_utf8_lossy(&question[1..=usize::from(question[0])]).into_owned();
-                    hold(&held, &name, "resolve", RESOLVE).await;
+                    let start = Instant::now();
+                    tokio::time::sleep(RESOLVE).await;
                     let answer = asked.answer(0, [&[a("x", 60, [127, 0, 0, 1])], &[], &[]]);
+                    note(&held, &name, "resolve", start);
                     socket.send_to(&answer, from).await.unwrap();
                 });
             }
@@ -80,6 +80,20 @@ impl Drop for SlowNames {
     }
 }
 
+/// Reads a request, and returns the first label of the host that it names.
+async fn asked_name(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut name = String::new();
+    loop {
+        let line = line(stream).await.to_lowercase();
+        if line.is_empty() {
+            return name;
+        }
+        if let Some(host) = line.strip_prefix("host: ") {
+            host.split('.').next().unwrap().clone_into(&mut name);
+        }
+    }
+}
+
 /// A page that takes its time in each phase.
 async fn slow_page(identity: &Identity, held: Held) -> Served<()> {
     let acceptor = acceptor(identity, rustls::ALL_VERSIONS, &[b"http/1.1"]);
@@ -87,31 +101,25 @@ async fn slow_page(identity: &Identity, held: Held) -> Served<()> {
         let (acceptor, held) = (acceptor.clone(), Arc::clone(&held));
         async move {
             stream.set_nodelay(true).unwrap();
-            let before = Instant::now();
+            let start = Instant::now();
             tokio::time::sleep(TLS).await;
-            let took = before.elapsed().as_secs_f64();
             let Ok(mut stream) = acceptor.accept(stream).await else { return };
-            let mut name = String::new();
-            loop {
-                match line(&mut stream).await {
-                    line if line.is_empty() => break,
-                    line => {
-                        if let Some(host) = line.to_lowercase().strip_prefix("host: ") {
-                            host.split('.').next().unwrap().clone_into(&mut name);
-                        }
-                    }
-                }
-            }
-            held.lock().unwrap().insert((name.clone(), "tls"), took);
-            hold(&held, &name, "first_byte", FIRST_BYTE).await;
+            let tls = start.elapsed();
+            let name = asked_name(&mut stream).await;
+            held.lock().unwrap().insert((name.clone(), "tls"), tls.as_secs_f64());
+            let start = Instant::now();
+            tokio::time::sleep(FIRST_BYTE).await;
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", PIECES * 1000);
             stream.write_all(head.as_bytes()).await.unwrap();
             stream.flush().await.unwrap();
+            note(&held, &name, "first_byte", start);
+            let start = Instant::now();
             for _ in 0..PIECES {
-                hold(&held, &name, "transfer", PIECE).await;
+                tokio::time::sleep(PIECE).await;
                 stream.write_all(&[b'x'; 1000]).await.unwrap();
                 stream.flush().await.unwrap();
             }
+            note(&held, &name, "transfer", start);
             // the client closes
             drop(stream.read_u8().await);
         }
@@ -184,7 +192,11 @@ async fn each_phase_is_what_was_held_back_in_it() {
 
 /// Probes that wait for nothing at the same time, and what Prometheus gives them.
 const CROWD: usize = 500;
-const PATIENCE: &str = "5";
+const PATIENCE: &str = "6";
+
+/// What is kept of that for the way home: a program that was not optimised, its client and the black hole are on one
+/// core here.
+const OFFSET: &str = "--timeout-offset=3s";
 
 const BLACK_HOLES: &str = "modules:
   connect: {prober: tcp}
@@ -199,7 +211,7 @@ const BLACK_HOLES: &str = "modules:
 #[tokio::test]
 async fn five_hundred_probes_of_a_black_hole_are_answered_in_time() {
     let (full, silent) = (Full::start().await.unwrap(), Silent::start().await.unwrap());
-    let exporter = start(BLACK_HOLES).await;
+    let exporter = start_with(BLACK_HOLES, &[OFFSET]).await;
     let (full, silent) = (full.address().unwrap().to_string(), silent.address().to_string());
     let modules = [
         ("connect", full),

@@ -12,11 +12,13 @@ enum Kept {
     By(&'static [&'static str]),
     /// The same, from the outside in another way than upstream's: why.
     Otherwise(&'static [&'static str], &'static str),
-    /// Cannot be run against a program that is not written in Go, or is about what is not built: why.
+    /// Run, and another result is right here on purpose: why.
+    Differs(&'static [&'static str], &'static str),
+    /// Cannot be run from the outside, or is about what is not built: why.
     No(&'static str),
 }
 
-use Kept::{By, No, Otherwise};
+use Kept::{By, Differs, No, Otherwise};
 
 /// Upstream's file and test, how many cases it has, and ours.
 const ROWS: &[(&str, &str, usize, Kept)] = &[
@@ -93,7 +95,7 @@ const ROWS: &[(&str, &str, usize, Kept)] = &[
     ("http", "TestHTTPParsingScheme", 6, By(&["http_way::test_http_parsing_scheme"])),
     ("http", "TestValidHTTPVersionsQUIC", 6, No(HTTP3)),
     ("http", "TestHTTP3ProbeQUIC", 1, No(HTTP3)),
-    ("http", "TestHTTP3ProbeQUICMixedCase", 1, No(HTTP3)),
+    ("http", "TestHTTP3ProbeQUICMixedCaseHTTPScheme", 1, No(HTTP3)),
     ("tcp", "TestTCPConnection", 1, By(&["tcp::test_tcp_connection"])),
     ("tcp", "TestTCPConnectionFails", 1, By(&["tcp::test_tcp_connection_fails"])),
     ("tcp", "TestTCPConnectionWithTLS", 3, By(&["tcp::test_tcp_connection_with_tls"])),
@@ -228,17 +230,14 @@ const ROWS: &[(&str, &str, usize, Kept)] = &[
         1,
         By(&["history::test_history_preserves_expired_failed_results"]),
     ),
-    ("history", "TestHistoryGetById", 1, By(&["history::test_history_get_by_id"])),
+    ("history", "TestHistoryGetByID", 1, By(&["history::test_history_get_by_id"])),
     (
         "history",
         "TestHistoryGetByTarget",
         1,
-        Otherwise(
-            &["history::test_history_get_by_target"],
-            "the newest of a target; upstream's is the oldest",
-        ),
+        Differs(&["history::test_history_get_by_target"], "the newest of a target; upstream's is the oldest"),
     ),
-    ("history", "TestHistoryConc", 1, By(&["history::test_history_conc"])),
+    ("history", "TestHistoryGetByTargetAndModule", 1, By(&["history::test_history_get_by_target"])),
     ("config", "TestLoadConfig", 1, By(&["config::test_load_config"])),
     ("config", "TestLoadBadConfigs", 23, By(&["config::test_load_bad_configs"])),
     ("config", "TestIsEncodingAcceptable", 13, By(&["config::test_is_encoding_acceptable"])),
@@ -247,7 +246,7 @@ const ROWS: &[(&str, &str, usize, Kept)] = &[
     ("config", "TestHideConfigSecrets", 1, By(&["config::test_hide_config_secrets"])),
     (
         "reload",
-        "TestChecksum",
+        "TestGenerateChecksum",
         3,
         Otherwise(
             &[
@@ -309,7 +308,7 @@ const MORE: &[(&str, &str)] = &[
     ("side by side", "beside::every_series_of_blackbox_exporter_is_here_and_says_the_same"),
 ];
 
-/// The part of the cases that must be run, in percent.
+/// The part of the cases that can be run which must come out as upstream's, in percent.
 const WANTED: usize = 98;
 
 /// Fails unless `file::test` is a test.
@@ -324,22 +323,30 @@ fn is_there(test: &str) {
 
 #[test]
 fn nearly_every_case_of_upstream_is_run() {
-    let (mut portable, mut kept) = (0, 0);
-    let mut exceptions = Vec::new();
-    for (file, test, cases, by) in ROWS {
-        match by {
-            By(tests) | Otherwise(tests, _) => {
-                assert!(!tests.is_empty());
-                tests.iter().for_each(|test| is_there(test));
-                kept += cases;
-                portable += cases;
-            }
-            No(reason) => exceptions.push(format!("{file}_test.go {test} ({cases}): {reason}")),
+    let (mut portable, mut passing) = (0, 0);
+    let mut listed = Vec::new();
+    for (file, test, cases, kept) in ROWS {
+        let (tests, reason) = match kept {
+            By(tests) => (*tests, None),
+            Otherwise(tests, reason) | Differs(tests, reason) => (*tests, Some(reason)),
+            No(reason) => (&[][..], Some(reason)),
+        };
+        for test in tests {
+            is_there(test);
         }
+        portable += if tests.is_empty() { 0 } else { *cases };
+        passing += if matches!(kept, By(_) | Otherwise(..)) { *cases } else { 0 };
+        listed.extend(reason.map(|reason| format!("{file}_test.go {test} ({cases}): {reason}")));
     }
     let names: BTreeSet<_> = ROWS.iter().map(|(file, test, ..)| (file, test)).collect();
     assert_eq!(names.len(), ROWS.len(), "a row is there twice");
-    MORE.iter().for_each(|(_, test)| is_there(test));
-    println!("{kept} of {portable} cases and {} more; not run: {exceptions:#?}", MORE.len());
-    assert!(kept * 100 >= portable * WANTED);
+    for (_, test) in MORE {
+        is_there(test);
+    }
+    let all: usize = ROWS.iter().map(|(_, _, cases, _)| cases).sum();
+    println!(
+        "{all} cases, {portable} portable, {passing} as upstream; {} more rows; {listed:#?}",
+        MORE.len()
+    );
+    assert!(passing * 100 >= portable * WANTED);
 }

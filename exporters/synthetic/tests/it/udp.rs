@@ -48,7 +48,7 @@ async fn an_answer_and_what_it_must_be_like() {
         for target in [server.address.to_string(), format!("udp://{}", server.address)] {
             let page = ask(settings, &target).await;
             page.succeeds(succeeds);
-            assert_eq!(page.reason(), if succeeds { "" } else { "first_byte/expect" }, "{settings}");
+            assert_eq!(page.reason(), if succeeds { "" } else { "check/expect" }, "{settings}");
             assert_eq!(page.value("probe_udp_reply_bytes"), 9.0);
             assert!(page.value("probe_udp_rtt_seconds") > 0.0);
             assert_eq!(page.value("probe_ip_protocol"), 4.0);

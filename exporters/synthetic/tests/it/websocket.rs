@@ -140,6 +140,7 @@ async fn test_probe_websocket_3() {
     assert_eq!(gauges(&page), [101.0, 1.0, 0.0]);
     assert_eq!(phases(&page), ["connect", "processing", "resolve"]);
     assert!(page.find("probe_ssl_earliest_cert_expiry").is_some(), "TLS is told of");
+    assert_eq!(page.series("probe_tls_cipher_info").len(), 1);
     let asked = asked.lock().unwrap().clone();
     for header in ["authorization: Bearer test_token", "x-should-be-sent: true"] {
         assert!(asked.iter().any(|line| line == header), "{header} in {asked:?}");

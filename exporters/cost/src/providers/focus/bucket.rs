@@ -224,7 +224,8 @@ impl Bucket {
         })?;
         let (sender, pieces) = mpsc::channel(PIECES);
         let wanted = Arc::clone(wanted);
-        let read = move || rows::read(Pieces { coming: pieces, piece: Vec::new(), at: 0 }, &wanted, deadline);
+        let pieces = Pieces { coming: pieces, piece: Vec::new(), at: 0 };
+        let read = move || rows::read(pieces, None, &wanted, deadline);
         let reading = tokio::task::spawn_blocking(read);
         let sent = loop {
             match stream.next().await {

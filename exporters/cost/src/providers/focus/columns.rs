@@ -56,6 +56,12 @@ const NAMES: [(Column, &str); COUNT] = [
 ];
 
 impl Column {
+    /// All of them, in their order.
+    #[cfg(feature = "parquet")]
+    pub(super) fn all() -> [Self; COUNT] {
+        NAMES.map(|(column, _name)| column)
+    }
+
     /// Its name in files.
     pub(super) fn name(self) -> &'static str {
         NAMES.get(self as usize).map_or("", |(_, name)| name)

@@ -32,7 +32,7 @@ fn all(patterns: &[String], wanted: &Wanted, deadline: Deadline, kept: &Kept) ->
             if let Some(part) = kept.get(wanted, &name, &version) {
                 return Ok((version, part));
             }
-            let part = rows::read(&file, wanted, deadline)?;
+            let part = rows::read(&file, Some(&file), wanted, deadline)?;
             files::unchanged(&file, stamp)?;
             Ok((version, Arc::new(part)))
         };

@@ -12,6 +12,11 @@ mod columns;
 mod kept;
 mod listing;
 mod local;
+#[cfg(feature = "parquet")]
+mod parquet;
+#[cfg(not(feature = "parquet"))]
+#[path = "no_parquet.rs"]
+mod parquet;
 mod rows;
 mod snapshot;
 mod sums;
@@ -31,10 +36,6 @@ use crate::calendar::Calendar;
 use crate::charge::{Snapshot, Source};
 use crate::http::{FetchError, Http};
 use crate::window::Window;
-
-/// What is said of a Parquet file where they cannot be read.
-const NO_PARQUET: &str =
-    "it is a Parquet file, which this program cannot read; let the export be CSV with GZIP";
 
 /// Settings.
 #[derive(Clone, Debug)]

@@ -1,14 +1,16 @@
 //! One file, from its first byte to what it says.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::io::{BufRead, Read};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::columns::{Column, Columns, Row};
+use super::parquet;
 use super::sums::{Part, Sums, Wanted};
-use crate::http::{FetchError, Reason};
+use crate::http::FetchError;
 use crate::providers::sheet::Deadline;
 use crate::providers::sheet::records::{Next, Records};
 use crate::providers::sheet::source::{Content, Text, failure};
@@ -16,14 +18,20 @@ use crate::providers::sheet::source::{Content, Text, failure};
 /// Bytes of a line of JSON.
 const MAX_LINE: u64 = 256 << 10;
 
-/// Reads a table of fields or lines of objects.
-pub(super) fn read(source: impl Read, wanted: &Wanted, deadline: Deadline) -> Result<Part, FetchError> {
+/// Reads a table of fields, lines of objects, or columns. `file` is the source where it is a file of this machine: columns
+/// are read by their places.
+pub(super) fn read(
+    source: impl Read,
+    file: Option<&File>,
+    wanted: &Wanted,
+    deadline: Deadline,
+) -> Result<Part, FetchError> {
     let (text, content) = Text::open(source)?;
     let mut sums = Sums::new(wanted);
     match content {
         Content::Table => table(text, &mut sums, wanted, deadline)?,
         Content::Objects => objects(text, &mut sums, deadline)?,
-        Content::Parquet => return Err(FetchError::new(Reason::File, super::NO_PARQUET)),
+        Content::Parquet => parquet::read(text, file, &mut sums, wanted, deadline)?,
     }
     sums.count.judge()?;
     Ok(sums.finish())

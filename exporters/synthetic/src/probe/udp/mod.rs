@@ -57,6 +57,6 @@ async fn exchange(
     outcome.transcript.line("debug", format!("the answer has {length} bytes"));
     match settings.expect.iter().find(|expect| !expect.is_met_by(&answer)) {
         None => Ok(()),
-        Some(expect) => Err(Failed::new(Phase::FirstByte.as_str(), Reason::Expect, expect.unmet())),
+        Some(expect) => Err(Failed::new("check", Reason::Expect, expect.unmet())),
     }
 }

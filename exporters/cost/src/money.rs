@@ -153,6 +153,13 @@ impl Money {
         self.to_string().parse().unwrap_or(f64::NAN)
     }
 
+    /// A float that is the nearest or one beside it, a hundred times faster than [`Money::to_f64`]: for figures that are
+    /// worked out from many days.
+    #[expect(clippy::cast_precision_loss, reason = "figures are about right")]
+    pub(crate) fn roughly(self) -> f64 {
+        self.0 as f64 / ONE as f64
+    }
+
     /// How the store keeps it: 16 bytes.
     pub(crate) fn to_bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()

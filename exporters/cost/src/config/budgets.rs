@@ -15,7 +15,7 @@ pub struct Budget {
     pub name: Arc<str>,
     /// How much.
     pub limit: Money,
-    /// In which currency; amounts in others do not count.
+    /// In which currency; amounts in others count where the configuration has a rate for them.
     pub currency: Arc<str>,
     /// In which time.
     pub period: BudgetPeriod,

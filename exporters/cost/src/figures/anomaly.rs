@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Book;
-use super::course::{Habit, habit, history, weekday, within};
+use super::course::{history, weekday, within};
 use super::judge::{Gates, Verdict, judge};
 use crate::calendar::{Day, Period, day_after, day_before, days_after, days_between};
 use crate::charge::Category;
@@ -87,7 +87,7 @@ type Key<'a> = (bool, &'a Arc<str>, &'a Arc<str>, Option<&'a Arc<str>>);
 fn subjects<'a>(book: &'a Book, floors: &Floors) -> Vec<Subject<'a>> {
     let used = book.lines().iter().filter(|line| line.category == Category::Usage);
     let mut subjects: BTreeMap<Key<'_>, Vec<&Line>> = BTreeMap::new();
-    for line in used.filter(|line| habit(book, line) == Habit::Daily) {
+    for line in used {
         for service in [Some(&line.service), None] {
             let key = (service.is_none(), &line.account, &line.currency, service);
             subjects.entry(key).or_default().push(line);

@@ -92,9 +92,9 @@ impl Book {
         self.lines().iter().filter(move |line| include_tax || line.category != Category::Tax)
     }
 
-    /// The last settled day.
+    /// The last settled day; of a book of the past, not after its own day.
     pub fn last_settled(&self) -> Option<Day> {
-        self.entries.read.settled
+        self.entries.read.settled.map(|settled| settled.min(self.today))
     }
 
     /// The first days of the previous period, as many as the running one has had, today included.

@@ -31,7 +31,7 @@ pub struct Standing {
     pub elapsed: f64,
     /// When it will be used up, or was; none if never within its days.
     pub exhausted: Option<Timestamp>,
-    /// Whether everything that counts is known: no provider that was never read, no currency without a rate.
+    /// Whether everything that counts is known: no provider that was never read or only later, no currency without a rate.
     pub is_complete: bool,
 }
 
@@ -113,12 +113,12 @@ fn standing(
         }
         exchange.filter(|exchange| exchange.to == budget.currency)?.convert(amount, currency)
     };
-    let mut sum = Sum { is_complete: true, foretold: true, ..Sum::default() };
-    sum.is_complete &= !unread.iter().any(|(name, type_name)| budget.matches.has_provider(name, type_name));
+    let mut sum = Sum { since_start: true, counted: true, foretold: true, ..Sum::default() };
+    sum.counted &= !unread.iter().any(|(name, type_name)| budget.matches.has_provider(name, type_name));
     for book in books.iter().filter(|book| matches(&budget.matches, book)) {
         sum.add(book, &budget.matches, days, &convert);
     }
-    let forecast = (sum.foretold && sum.is_complete).then(|| {
+    let forecast = (sum.counted && sum.foretold).then(|| {
         let (lower, upper) = band(sum.outlook);
         (sum.outlook.sum(), lower, upper)
     });
@@ -134,7 +134,7 @@ fn standing(
         forecast,
         elapsed: (now.duration_since(start).as_secs_f64() / length).clamp(0.0, 1.0),
         exhausted,
-        is_complete: sum.is_complete,
+        is_complete: sum.since_start && sum.counted,
     }
 }
 
@@ -150,7 +150,10 @@ struct Sum {
     earlier: Vec<(Day, Money)>,
     outlook: Outlook,
     courses: Vec<Course>,
-    is_complete: bool,
+    /// Whether all is known since the budget's first day.
+    since_start: bool,
+    /// Whether all that counts was read, and has a rate.
+    counted: bool,
     /// Whether all that counts can be foretold.
     foretold: bool,
 }
@@ -172,19 +175,21 @@ impl Sum {
                         self.outlook.known += amount;
                         self.earlier.push((*day, amount));
                     }
-                    None => self.is_complete = false,
+                    None => self.counted = false,
                 }
             }
         }
         let until_today = Period { end: days_after(book.today, 1), ..days };
         let mut lines = book.lines().iter().filter(|line| wanted.has_line(line, counts(line))).peekable();
         let courses = courses(book, |line| wanted.has_line(line, counts(line)));
+        // what was before it was read is missing, and goes on being missing
+        self.since_start &= book.entries.read.first.is_some_and(|first| first <= days.start);
         // a provider of which too little is known to say how it goes on
         self.foretold &= lines.peek().is_none() || !courses.is_empty();
         for line in lines {
             match convert(super::month::sum(line, until_today), &line.currency) {
                 Some(amount) => self.spent += amount,
-                None => self.is_complete = false,
+                None => self.counted = false,
             }
         }
         for course in courses {

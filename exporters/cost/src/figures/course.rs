@@ -45,7 +45,7 @@ pub(super) struct Course {
     known: BTreeMap<Day, Money>,
     /// What is used every day, and what of it is known of days that are not settled.
     usage: Option<Usage>,
-    unsettled: BTreeMap<Day, f64>,
+    unsettled: BTreeMap<Day, Money>,
     fixed: Vec<Fixed>,
     settled: Day,
     today: Day,
@@ -89,6 +89,9 @@ impl Outlook {
     }
 }
 
+/// Account, service, currency.
+type Key<'a> = (&'a Arc<str>, &'a Arc<str>, &'a Arc<str>);
+
 /// How each service goes on, by the lines that count for somebody. Nothing where too little is known.
 pub(super) fn courses(book: &Book, counts: impl Fn(&Line) -> bool) -> Vec<Course> {
     let (Some(settled), Some(first)) = (book.last_settled(), book.entries.read.first) else {
@@ -97,11 +100,11 @@ pub(super) fn courses(book: &Book, counts: impl Fn(&Line) -> bool) -> Vec<Course
     if days_between(first, settled) + 1 < LEAST_DAYS {
         return Vec::new();
     }
-    let mut services: BTreeMap<(&Arc<str>, &Arc<str>, &Arc<str>), Vec<&Line>> = BTreeMap::new();
+    let mut services: BTreeMap<Key<'_>, Vec<&Line>> = BTreeMap::new();
     for line in book.lines().iter().filter(|line| counts(line)) {
         services.entry((&line.account, &line.service, &line.currency)).or_default().push(line);
     }
-    let course = |((account, _, currency), lines): (_, Vec<&Line>)| {
+    let course = |((account, _, currency), lines): (Key<'_>, Vec<&Line>)| {
         let mut course = Course {
             account: Arc::clone(account),
             currency: Arc::clone(currency),
@@ -131,7 +134,7 @@ pub(super) fn habit(book: &Book, line: &Line) -> Habit {
     // the running period tells where the one before has nothing
     for period in [book.previous, book.period] {
         let days = period.intersection(known);
-        let amounts: Vec<f64> = within(line, days).map(|(_, amount)| amount.to_f64().abs()).collect();
+        let amounts: Vec<f64> = within(line, days).map(|(_, amount)| amount.roughly().abs()).collect();
         let total: f64 = amounts.iter().sum();
         if days.days() < TELLING_DAYS || total == 0.0 {
             continue;
@@ -167,7 +170,7 @@ pub(super) fn history<'a>(book: &Book, lines: impl Iterator<Item = &'a Line>, la
             *value += amount;
         }
     }
-    values.into_iter().map(Money::to_f64).collect()
+    values.into_iter().map(Money::roughly).collect()
 }
 
 /// A line's amounts of some days.
@@ -194,9 +197,9 @@ impl Course {
                 Habit::Fixed => self.fixed.push(Fixed::of(book, line)),
             }
         }
-        let coming = Period { start: day_after(self.settled), end: day_after(self.today) };
+        let coming = Period { start: day_after(self.settled), end: Day::MAX };
         for (day, amount) in daily.iter().flat_map(|line| within(line, coming)) {
-            *self.unsettled.entry(day).or_default() += amount.to_f64();
+            *self.unsettled.entry(day).or_default() += amount;
         }
         self.usage = Usage::learn(&history(book, daily.into_iter(), self.settled), weekday(self.settled));
     }
@@ -224,16 +227,15 @@ impl Course {
         for day in coming.iter() {
             outlook.known += self.due(day);
             let known = self.known.get(&day).copied().unwrap_or_default();
-            match self.running(day) {
+            if self.running(day).is_some() {
                 // more than was expected: then it is what it is
-                Some(_) => outlook.known += known,
-                None => {
-                    let usage = self.unsettled.get(&day).copied().unwrap_or_default();
-                    // fixed charges of a day that is not settled are what they are
-                    outlook.known += known - Money::estimate(usage);
-                    open.push(weekday(day));
-                }
+                outlook.known += known;
+                continue;
             }
+            // fixed charges of a day that is not settled are what they are
+            let usage = self.unsettled.get(&day).copied().unwrap_or_default();
+            outlook.known += known - usage;
+            open.push(weekday(day));
         }
         if let Some(usage) = &self.usage {
             let Expected { sum, variance } = usage.over(open.into_iter());
@@ -245,7 +247,7 @@ impl Course {
 
     /// What a day that is not settled has cost already, where that is clearly more than was expected of the whole day.
     fn running(&self, day: Day) -> Option<f64> {
-        let cost = *self.unsettled.get(&day)?;
+        let cost = self.unsettled.get(&day)?.roughly();
         let expected = self.usage.map_or(0.0, |usage| usage.on(weekday(day)));
         (cost > 0.0 && cost > expected * CLEARLY_MORE).then_some(cost)
     }

@@ -87,7 +87,7 @@ metrics! {
     BUDGET_EXHAUSTION "budget_exhaustion_timestamp_seconds" Gauge &["budget"],
         "When the budget is used up, as foretold, or when it was, in Unix time; absent if its time is over before.";
     BUDGET_COMPLETE "budget_data_complete" Gauge &["budget"],
-        "Whether everything that counts is known: 0 while a provider of it was never read or fails, or where the rate of a currency is missing.";
+        "Whether everything that counts is known: 0 while a provider of it fails, was never read, or was read for the first time after the budget began (backfill helps), or where the rate of a currency is missing.";
 
     // unusual days
     EXPECTED_DAY "expected_day" Gauge amount!("service"),

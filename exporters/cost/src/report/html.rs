@@ -11,6 +11,9 @@ use crate::money::Money;
 
 const STYLE: &str = include_str!("report.css");
 
+/// Days with costs of which a picture is worth its place.
+const FEWEST_DAYS: usize = 3;
+
 /// Units that the picture of the days is high.
 const HEIGHT: f64 = 100.0;
 
@@ -73,6 +76,9 @@ fn write_total(page: &mut String, report: &Report, total: &Total) -> fmt::Result
 /// A bar for each day; days that may still change are paler, and those that cost less than nothing have none.
 fn write_days(page: &mut String, report: &Report, currency: &str) -> fmt::Result {
     let days: Vec<&DayRow> = report.daily.iter().filter(|day| day.currency == currency).collect();
+    if days.len() < FEWEST_DAYS {
+        return Ok(());
+    }
     let Some(largest) = days.iter().map(|day| day.amount).max().filter(|largest| *largest > Money::ZERO)
     else {
         return Ok(());

@@ -64,15 +64,21 @@ impl Report {
             })
         });
         let mut recommendations: Vec<Recommendation> = recommendations.collect();
+        let totals = totals(&services, &books, days, is_over);
+        let (mut providers, mut movers) = (providers(&services), movers(&services));
+        // each currency on its own, in the order of the totals
+        let place = |row: &Row| totals.iter().position(|total| total.currency == row.currency);
+        providers.sort_by_key(place);
+        movers.sort_by_key(place);
         recommendations.sort_by(|a, b| a.currency.cmp(&b.currency).then(b.monthly.cmp(&a.monthly)));
         Self {
             month: format!("{:04}-{:02}", days.start.year(), days.start.month()),
             days,
             as_of: Timestamp::from_second(given.now.as_second()).unwrap_or(given.now),
             is_over,
-            totals: totals(&services, &books, days, is_over),
-            providers: providers(&services),
-            movers: movers(&services),
+            totals,
+            providers,
+            movers,
             budgets: budgets(given, &books),
             forecasts: given.sources.iter().flat_map(|source| held(source, days)).collect(),
             anomalies: books.iter().flat_map(|book| unusual_days(book, given)).collect(),
@@ -134,7 +140,7 @@ fn providers(services: &[Row]) -> Vec<Row> {
             None => providers.push(Row { account: String::new(), service: String::new(), ..row.clone() }),
         }
     }
-    providers.sort_by(|a, b| a.currency.cmp(&b.currency).then(b.amount.cmp(&a.amount)));
+    providers.sort_by_key(|row| std::cmp::Reverse(row.amount));
     providers
 }
 
@@ -143,7 +149,7 @@ fn movers(services: &[Row]) -> Vec<Row> {
     let change = |row: &Row| (row.amount - row.same_day).abs();
     let mut changed: Vec<Row> =
         services.iter().filter(|row| !change(row).rounded(2).is_zero()).cloned().collect();
-    changed.sort_by(|a, b| a.currency.cmp(&b.currency).then(change(b).cmp(&change(a))));
+    changed.sort_by_key(|row| std::cmp::Reverse(change(row)));
     let mut named: BTreeMap<String, usize> = BTreeMap::new();
     changed.retain(|row| {
         let count = named.entry(row.currency.clone()).or_default();
@@ -273,7 +279,7 @@ fn unusual_days(book: &Book, given: &Given<'_>) -> Vec<UnusualDay> {
 }
 
 fn credits(book: &Book, days: Period) -> Vec<CreditRow> {
-    let mut accounts: BTreeMap<(&Arc<str>, &Arc<str>), (Money, Money)> = BTreeMap::new();
+    let mut accounts: BTreeMap<_, (Money, Money)> = BTreeMap::new();
     for line in book.lines() {
         let sum = month::sum(line, days);
         let (credits, refunds) = match line.category {

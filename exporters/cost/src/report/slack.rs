@@ -44,8 +44,9 @@ pub(super) fn blocks(report: &Report) -> String {
 }
 
 fn about_total(report: &Report, total: &Total) -> String {
-    let about = about(report, total).iter().map(|line| format!("\n{}", escaped(line))).collect::<String>();
-    format!("*{}*{about}", amount(total.amount, &total.currency))
+    let total_line = format!("*{}*", escaped(&amount(total.amount, &total.currency)));
+    let about = about(report, total);
+    std::iter::once(total_line).chain(about.iter().map(|line| escaped(line))).collect::<Vec<_>>().join("\n")
 }
 
 fn section(lines: &[String]) -> Value {

@@ -7,4 +7,5 @@ mod focus;
 mod kills;
 mod page;
 mod providers;
+mod report;
 mod support;

@@ -1,6 +1,7 @@
 //! What all probes share, and the way from a job to its outcome.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,25 +122,24 @@ impl Engine {
     pub async fn probe(&self, job: Job<'_>) -> Outcome {
         let started_unix = self.clock.unix_seconds();
         let start = Instant::now();
-        let probing = async {
-            match &job.module.prober {
-                // each arm: Prober::X(settings) => x::probe(self, settings, &job).await
-                Prober::Artifact(settings) => artifact::probe(self, settings, &job).await,
-                Prober::Dns(settings) => dns::probe(self, settings, &job).await,
-                Prober::Http(settings) => http::probe(self, settings, &job).await,
-                Prober::Icmp(settings) => icmp::probe(self, settings, &job).await,
-                Prober::Journey(settings) => journey::probe(self, settings, &job).await,
-                Prober::Postgres(settings) => postgres::probe(self, settings, &job).await,
-                Prober::Redis(settings) => redis::probe(self, settings, &job).await,
-                Prober::Grpc(settings) => grpc::probe(self, settings, &job).await,
-                Prober::Smtp(settings) => smtp::probe(self, settings, &job).await,
-                Prober::Tcp(settings) => tcp::probe(self, settings, &job).await,
-                Prober::Udp(settings) => udp::probe(self, settings, &job).await,
-                Prober::Unix(settings) => tcp::probe_unix(self, settings, &job).await,
-                Prober::Websocket(settings) => websocket::probe(self, settings, &job).await,
-            }
+        // each in a box of its own size: one box for all would be as large as the largest, and copied for each probe
+        let probing: Pin<Box<dyn Future<Output = Outcome> + Send + '_>> = match &job.module.prober {
+            // each arm: Prober::X(settings) => Box::pin(x::probe(self, settings, &job))
+            Prober::Artifact(settings) => Box::pin(artifact::probe(self, settings, &job)),
+            Prober::Dns(settings) => Box::pin(dns::probe(self, settings, &job)),
+            Prober::Http(settings) => Box::pin(http::probe(self, settings, &job)),
+            Prober::Icmp(settings) => Box::pin(icmp::probe(self, settings, &job)),
+            Prober::Journey(settings) => Box::pin(journey::probe(self, settings, &job)),
+            Prober::Postgres(settings) => Box::pin(postgres::probe(self, settings, &job)),
+            Prober::Redis(settings) => Box::pin(redis::probe(self, settings, &job)),
+            Prober::Grpc(settings) => Box::pin(grpc::probe(self, settings, &job)),
+            Prober::Smtp(settings) => Box::pin(smtp::probe(self, settings, &job)),
+            Prober::Tcp(settings) => Box::pin(tcp::probe(self, settings, &job)),
+            Prober::Udp(settings) => Box::pin(udp::probe(self, settings, &job)),
+            Prober::Unix(settings) => Box::pin(tcp::probe_unix(self, settings, &job)),
+            Prober::Websocket(settings) => Box::pin(websocket::probe(self, settings, &job)),
         };
-        let mut outcome = timeout_at(job.deadline + GRACE, Box::pin(probing)).await.unwrap_or_else(|_| {
+        let mut outcome = timeout_at(job.deadline + GRACE, probing).await.unwrap_or_else(|_| {
             let mut outcome = Outcome::new(Facts::None);
             outcome.fail(Failed::new("probe", Reason::Timeout, "the probe did not end in time"));
             outcome

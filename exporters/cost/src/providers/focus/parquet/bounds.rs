@@ -10,7 +10,7 @@ use ::parquet::errors::{ParquetError, Result};
 use crate::http::{FetchError, Reason};
 use crate::providers::sheet::source::failure;
 
-/// Bytes of what stands at the end of a file and tells of all the rest: 100 columns in 1,000 groups of rows are 10 MB.
+/// Bytes of what stands at the end of a file and tells of all the rest, which is read as a whole.
 const MAX_FOOTER: u32 = 32 << 20;
 
 /// Bytes of a page, unpacked. Writers make pages of 1 MiB.

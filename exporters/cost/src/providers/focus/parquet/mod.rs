@@ -130,13 +130,7 @@ fn rows(
     for (cells, place) in cells.iter_mut().zip(places) {
         let Some(place) = *place else { continue };
         let chunk = facts.columns().get(place).ok_or_else(uneven)?;
-        let packed = chunk.compression();
-        if !matches!(packed, Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_)) {
-            let name = packed.to_string().to_ascii_lowercase();
-            let name = name.split('(').next().unwrap_or_default();
-            let message = format!("its columns are packed with {name}; Snappy and gzip are read");
-            return Err(FetchError::malformed(message));
-        }
+        unpackable(chunk.compression())?;
         let pages = group.get_column_page_reader(place).map_err(|error| broken(&error))?;
         *cells = Some(Cells::of(chunk.column_descr_ptr(), pages));
     }
@@ -159,6 +153,16 @@ fn rows(
         left -= batch;
     }
     Ok(())
+}
+
+/// Says so where pages are packed with what is not read.
+fn unpackable(packed: Compression) -> Result<(), FetchError> {
+    if matches!(packed, Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_)) {
+        return Ok(());
+    }
+    let shown = packed.to_string().to_ascii_lowercase();
+    let name = shown.split('(').next().unwrap_or_default();
+    Err(FetchError::malformed(format!("its columns are packed with {name}; Snappy and gzip are read")))
 }
 
 fn uneven() -> FetchError {

@@ -75,8 +75,11 @@ pub(super) fn julian(moment: Timestamp) -> Value {
 
 /// A file with these columns, in groups of so many rows.
 pub(super) fn file(columns: &[Column], group: usize, properties: WriterProperties) -> Vec<u8> {
-    let fields: Vec<&str> = columns.iter().map(|column| column.kind.as_str()).collect();
-    let schema = format!("message bill {{ {}; }}", fields.join("; "));
+    // a field ends with a semicolon, a group does not
+    let end = |kind: &str| if kind.ends_with('}') { " " } else { "; " };
+    let fields: Vec<String> =
+        columns.iter().map(|column| format!("{}{}", column.kind, end(&column.kind))).collect();
+    let schema = format!("message bill {{ {}}}", fields.concat());
     let schema = Arc::new(parse_message_type(&schema).unwrap());
     let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties)).unwrap();
     let rows = columns.first().map_or(0, |column| column.values.len());

@@ -12,7 +12,7 @@ use kit::process::{Folder, Launch, Server, accepts, free_port};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cost-exporter");
 
 /// How long anything may take on a busy machine.
-pub(crate) const WAIT: Duration = Duration::from_secs(20);
+pub(crate) const WAIT: Duration = Duration::from_mins(1);
 
 /// A running exporter.
 pub(crate) struct Exporter {

@@ -283,7 +283,10 @@ impl Town {
         never_lowered(&good, &bad);
         let later = self.fixed_goes_on(refreshes(&bad)).await;
         assert_eq!(money(&later), money(&bad));
-        assert!(!CASES.iter().any(|case| later.contains(case.key)));
+        let told = [later.clone(), self.exporter.get("/").await, self.exporter.server.log()];
+        for (case, text) in CASES.iter().flat_map(|case| told.iter().map(move |text| (case, text))) {
+            assert!(!text.contains(case.key), "{}: its key is told", case.name);
+        }
         for cloud in &self.clouds {
             cloud.heal();
         }
@@ -315,8 +318,19 @@ fn refreshes(page: &str) -> f64 {
     value.unwrap().parse().unwrap()
 }
 
-/// A provider that never answers is left after minutes, which is why it is only in [`FAULTS`]; what the exporter does
-/// with a failure does not depend on its reason.
+/// A provider that never answers is left after minutes: what is told of it then is in [`FAULTS`]. The others do not wait.
+#[tokio::test]
+async fn others_go_on_while_providers_never_answer() {
+    let town = Town::start().await;
+    let good = town.all(&[("cost_provider_up", "1")]).await;
+    for cloud in &town.clouds {
+        cloud.fail(Fault::Hang);
+    }
+    // more than could have been under way already
+    let later = town.fixed_goes_on(refreshes(&good) + 2.0).await;
+    never_lowered(&good, &later);
+}
+
 #[tokio::test]
 async fn what_was_read_last_stands_while_servers_fail() {
     Town::start().await.suffers(|_, cloud| cloud.fail(Fault::Status(500))).await;

@@ -65,10 +65,14 @@ impl Router {
 
     /// Waits until the metrics page has this line.
     pub(crate) async fn wait_for_metric(&self, line: &str) {
-        let has = async || self.metrics().await.lines().any(|known| known == line);
+        self.wait_for(line, |page| page.lines().any(|known| known == line)).await;
+    }
+
+    /// Waits until the metrics page is as it should.
+    pub(crate) async fn wait_for(&self, what: &str, holds: impl Fn(&str) -> bool) {
         let deadline = Instant::now() + SOON;
-        while !has().await {
-            assert!(Instant::now() < deadline, "no {line} in\n{}", self.metrics().await);
+        while !holds(&self.metrics().await) {
+            assert!(Instant::now() < deadline, "no {what} in\n{}", self.metrics().await);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -141,7 +141,7 @@ const fn v6(address: u128, bits: u8) -> Ipv6Net {
 }
 
 /// Whether an address is one where a server can be that somebody watches: see [`Guard::compat`].
-pub fn is_server(address: IpAddr) -> bool {
+fn is_server(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => !NO_SERVER_V4.iter().any(|network| network.contains(&v4)),
         IpAddr::V6(v6) => {
@@ -153,7 +153,7 @@ pub fn is_server(address: IpAddr) -> bool {
 
 /// Whether an address is of the public internet: neither of this machine nor of a network like one's own, no metadata
 /// service, nobody's and not many machines' at once.
-pub fn is_public(address: IpAddr) -> bool {
+fn is_public(address: IpAddr) -> bool {
     is_server(address)
         && match address.to_canonical() {
             IpAddr::V4(v4) => !NOT_PUBLIC_V4.iter().any(|network| network.contains(&v4)),

@@ -42,7 +42,8 @@ pub struct Flags {
     #[arg(long = "web.systemd-socket", help_heading = "Web")]
     pub systemd_socket: bool,
 
-    /// Folder for what shall survive a restart: the uptime of services. Without it they start anew.
+    /// Folder for what shall survive a restart: the uptime and incidents of services, and
+    /// heartbeats. Without it they start anew.
     #[arg(long = "storage.path", value_name = "FOLDER")]
     pub storage_path: Option<PathBuf>,
 }

@@ -34,8 +34,6 @@ pub struct Outcome {
     pub failure: Option<Failed>,
     /// Assertions marked soft that did not hold: the probe is a success, and degraded.
     pub warnings: Vec<Failed>,
-    /// When it began, in Unix time.
-    pub started_unix: f64,
     /// How long it took, all in all; the engine fills it in.
     pub duration: Duration,
     /// What the phases took that were reached.
@@ -56,7 +54,6 @@ impl Outcome {
         Self {
             failure: None,
             warnings: Vec::new(),
-            started_unix: 0.0,
             duration: Duration::ZERO,
             timings: Timings::NONE,
             address: None,

@@ -21,7 +21,7 @@ use crate::flags::Flags;
 use crate::health::store::Store;
 use crate::health::{self, Health};
 use crate::history::{History, Past};
-use crate::metrics::{self, NAMESPACE, exporter};
+use crate::metrics::{self, NAMESPACE, exporter, float};
 use crate::pages;
 use crate::place;
 use crate::probe::{Engine, journey};
@@ -238,9 +238,4 @@ impl Synthetic {
             samples.add(&exporter::DENIED, &[module], float(*count));
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-fn float(count: u64) -> f64 {
-    count as f64
 }

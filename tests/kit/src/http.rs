@@ -168,6 +168,23 @@ pub fn percent_encode(text: &str) -> String {
     encoded
 }
 
+/// What was written so; nothing where a `%` has no two digits, or the bytes are no text. A plus stays one.
+pub(crate) fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let digits = [rest.next()?, rest.next()?].map(|digit| char::from(digit).to_digit(16));
+                let [high, low] = digits;
+                u8::try_from(high? * 16 + low?).ok()?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
 /// The pairs of a query or a form, decoded.
 pub(crate) fn form_pairs(form: &str) -> Vec<(String, String)> {
     let pairs = form.split('&').filter(|pair| !pair.is_empty());

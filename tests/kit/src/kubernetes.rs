@@ -7,6 +7,7 @@ use anyhow::Result;
 use rustls::ServerConfig;
 use serde_json::{Value, json};
 
+use crate::http::percent_decode;
 use crate::tls::{self, Identity};
 use crate::tls_server::Serve;
 use crate::web::{Answer, Reply, Request, Web};
@@ -136,7 +137,7 @@ impl State {
         let (mut limit, mut from, mut selectors) = (MAX_PAGE, 0, Vec::new());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').ok_or((400, "BadRequest"))?;
-            let value = decode(value).ok_or((400, "BadRequest"))?;
+            let value = percent_decode(value).ok_or((400, "BadRequest"))?;
             match key {
                 "limit" => limit = value.parse().map_err(|_| (400, "BadRequest"))?,
                 "continue" => from = self.continuation(&value)?,
@@ -193,18 +194,4 @@ fn item(secret: &Secret) -> Value {
         "type": secret.kind,
         "data": data,
     })
-}
-
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = text.bytes();
-    let mut out = Vec::new();
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let digits = [bytes.next()?, bytes.next()?];
-            out.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
-        } else {
-            out.push(byte);
-        }
-    }
-    String::from_utf8(out).ok()
 }

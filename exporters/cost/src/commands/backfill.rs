@@ -11,10 +11,12 @@ use tokio::time::Instant;
 use super::{Failed, clock, config_file, load, provider, storage};
 use crate::calendar::{Day, Period, day_after};
 use crate::charge::{Category, Source};
+use crate::config::Config;
 use crate::figures::{Book, Entries, month};
 use crate::http::{FetchError, Http, Ledger, Meter, Reason};
 use crate::money::Money;
 use crate::providers::Provider;
+use crate::refresh::labelled;
 use crate::store::{Line, Publish, Store};
 use crate::window::Window;
 
@@ -62,7 +64,7 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<String, Failed> {
             continue;
         }
         let window = Window::new(clock.now(), provider.kind.calendar(), months);
-        match ask(provider, &store, &http, &window, config.top_services).await {
+        match ask(provider, &store, &http, &window, &config).await {
             Ok(book) => {
                 page.add(&book);
                 let _infallible = writeln!(found, "{}: from {}", provider.name, window.first);
@@ -81,7 +83,7 @@ async fn ask(
     store: &Store,
     http: &Http,
     window: &Window,
-    services: usize,
+    config: &Config,
 ) -> Result<Book, FetchError> {
     let name = || Arc::clone(&provider.name);
     let ledger = Ledger::of(store.clone(), name(), provider.max_requests_per_month);
@@ -89,16 +91,13 @@ async fn ask(
     let snapshot = provider.kind.fetch(&http, window).await?;
     let days = snapshot.covers;
     let due = window.now.saturating_add(provider.interval).unwrap_or(window.now);
-    let publish = Publish { provider: provider.clone(), snapshot, now: window.now, due, services };
+    let publish =
+        Publish { provider: provider.clone(), snapshot, now: window.now, due, services: config.top_services };
     store.publish(publish).await?;
     let known = store.known(name()).await?;
     let told = known.told.ok_or_else(|| FetchError::new(Reason::Internal, "the store has lost it"))?;
     let shown = store.shown(name()).await?;
-    let mut lines = store.lines(name(), days).await?;
-    for line in &mut lines {
-        let account = provider.account_label(&line.account);
-        (line.account, line.service) = shown.label(&account, &provider.service_label(&line.service));
-    }
+    let lines = labelled(store.lines(name(), days).await?, provider, &shown, &config.budgets);
     let read = store.read_days(name()).await?;
     let entries = Entries::new(told, read, lines, Vec::new());
     Ok(Book::new(Arc::new(provider.clone()), Arc::new(entries), window.now))

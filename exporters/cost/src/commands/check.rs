@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Failed, clock, config_file, load, provider};
-use crate::charge::Snapshot;
+use crate::charge::{Category, Snapshot};
 use crate::http::{FetchError, Http};
 use crate::money::Money;
 use crate::providers::Provider;
@@ -50,7 +50,8 @@ pub(super) async fn run(matches: &ArgMatches) -> Result<String, Failed> {
 /// What is known of a provider after it was tried.
 fn tell(provider: &Provider, outcome: &Result<Option<Snapshot>, FetchError>, now: Timestamp) -> String {
     let facts = provider.kind.facts();
-    let mut lines = vec![format!("{} ({}): {}", provider.name, facts.type_name, verdict(outcome, now))];
+    let mut lines =
+        vec![format!("{} ({}): {}", provider.name, facts.type_name, verdict(provider, outcome, now))];
     if outcome.is_err() && !facts.needs.is_empty() {
         lines.push(format!("  it needs {}", facts.needs));
     }
@@ -67,10 +68,10 @@ fn tell(provider: &Provider, outcome: &Result<Option<Snapshot>, FetchError>, now
     lines.iter().map(harmless).collect()
 }
 
-fn verdict(outcome: &Result<Option<Snapshot>, FetchError>, now: Timestamp) -> String {
+fn verdict(provider: &Provider, outcome: &Result<Option<Snapshot>, FetchError>, now: Timestamp) -> String {
     let snapshot = match outcome {
         Err(error) => return format!("failed: {error}"),
-        Ok(None) => return "the key cannot be tried without a paid request".to_owned(),
+        Ok(None) => return "good as far as can be told without a paid request".to_owned(),
         Ok(Some(snapshot)) => snapshot,
     };
     let pairs: BTreeSet<_> =
@@ -85,7 +86,10 @@ fn verdict(outcome: &Result<Option<Snapshot>, FetchError>, now: Timestamp) -> St
     let currencies: BTreeSet<_> = snapshot.charges.iter().map(|charge| &charge.currency).collect();
     for currency in currencies {
         let charges = snapshot.charges.iter().filter(|charge| {
-            charge.currency == *currency && snapshot.period.contains(charge.day) && charge.day <= today
+            charge.currency == *currency
+                && snapshot.period.contains(charge.day)
+                && charge.day <= today
+                && (provider.include_tax || charge.category != Category::Tax)
         });
         let total: Money = charges.map(|charge| charge.amount).sum();
         let _infallible =

@@ -9,7 +9,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 
-use super::{Failed, clock, config_file, load, provider, storage};
+use super::{Failed, clock, config_file, load, month, provider, storage};
 use crate::calendar::{Calendar, Day, Period};
 use crate::charge::{Category, Source};
 use crate::money::Money;
@@ -67,13 +67,7 @@ pub(super) fn command() -> Command {
         .arg(config_file())
         .arg(storage())
         .arg(provider())
-        .arg(
-            Arg::new("month")
-                .long("month")
-                .value_name("YYYY-MM")
-                .value_parser(month)
-                .help("Only the days of this month"),
-        )
+        .arg(month().help("Only the days of this month"))
         .arg(
             Arg::new("output")
                 .long("output")
@@ -200,13 +194,4 @@ fn quoted(field: &str) -> String {
     } else {
         field.to_owned()
     }
-}
-
-fn month(text: &str) -> Result<Period, &'static str> {
-    const EXPECTED: &str = "expected a month such as 2026-03";
-    if text.len() != 7 {
-        return Err(EXPECTED);
-    }
-    let first: Day = format!("{text}-01").parse().map_err(|_invalid| EXPECTED)?;
-    Ok(Calendar::Utc.period_of(first))
 }

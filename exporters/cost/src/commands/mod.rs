@@ -13,6 +13,7 @@ use clap::{Arg, ArgMatches, Command};
 use toolkit::clock::{Clock, NOW_VARIABLE};
 use toolkit::config::Document;
 
+use crate::calendar::{Calendar, Day, Period};
 use crate::config::Config;
 
 /// What a command has to say when it does not succeed; it ends with 1.
@@ -98,6 +99,14 @@ fn provider() -> Arg {
         .num_args(1)
         .action(clap::ArgAction::Append)
         .help("Only this provider; may be repeated")
+}
+
+fn month() -> Arg {
+    let parse = |text: &str| -> Result<Period, &'static str> {
+        let first = format!("{text}-01").parse::<Day>().ok().filter(|_| text.len() == "2026-01".len());
+        first.map(|first| Calendar::Utc.period_of(first)).ok_or("expected a month such as 2026-03")
+    };
+    Arg::new("month").long("month").value_name("YYYY-MM").value_parser(parse)
 }
 
 /// The configuration with the providers that the command line names, or all of them.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Command};
 
-use super::{Failed, clock, config_file, load, provider, storage};
-use crate::calendar::{Calendar, Day, Period, days_after};
+use super::{Failed, clock, config_file, load, month, provider, storage};
+use crate::calendar::{Calendar, Period, days_after};
 use crate::figures::{Book, HISTORY_DAYS};
 use crate::refresh::entries;
 use crate::report::{Format, Given, Report, Source};
@@ -18,13 +18,7 @@ pub(super) fn command() -> Command {
         .arg(config_file())
         .arg(storage())
         .arg(provider())
-        .arg(
-            Arg::new("month")
-                .long("month")
-                .value_name("YYYY-MM")
-                .value_parser(month)
-                .help("The month; the running one where it is not given"),
-        )
+        .arg(month().help("The month; the running one where it is not given"))
         .arg(
             Arg::new("format")
                 .long("format")
@@ -35,27 +29,18 @@ pub(super) fn command() -> Command {
         )
 }
 
-/// The first day of a month.
-fn month(text: &str) -> Result<Day, &'static str> {
-    let first = format!("{text}-01").parse::<Day>().ok().filter(|_| text.len() == "2026-01".len());
-    first.ok_or("expected a month such as 2026-01")
-}
-
 pub(super) async fn run(matches: &ArgMatches) -> Result<String, Failed> {
     let config = load(matches)?;
     let clock = clock()?;
     let now = clock.now();
     let folder = matches.get_one::<PathBuf>("storage").cloned().unwrap_or_default();
-    let first = matches
-        .get_one::<Day>("month")
-        .copied()
-        .unwrap_or_else(|| Calendar::Utc.day_of(now).first_of_month());
+    let this_month = || Calendar::Utc.period_of(Calendar::Utc.day_of(now));
+    let days = matches.get_one::<Period>("month").copied().unwrap_or_else(this_month);
     let format =
         matches.get_one::<String>("format").and_then(|word| Format::from_word(word)).unwrap_or(Format::Text);
-    let days = Calendar::Utc.period_of(first);
     if Calendar::Utc.start_of(days.start) > now {
         return Err(Failed {
-            problems: vec![format!("{first}: this month has not begun")],
+            problems: vec![format!("{}: this month has not begun", days.start)],
             ..Failed::default()
         });
     }

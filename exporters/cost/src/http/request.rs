@@ -95,6 +95,11 @@ impl Request {
         self
     }
 
+    /// Adds pairs to the query, in their order.
+    pub fn queries<'a>(self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        pairs.into_iter().fold(self, |request, (name, value)| request.query(name, value))
+    }
+
     /// Adds a header that may be shown.
     pub fn header(self, name: &'static str, value: &str) -> Self {
         self.insert(HeaderName::from_static(name), value, false)

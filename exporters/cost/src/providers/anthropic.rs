@@ -3,14 +3,13 @@
 //! Amounts are in cents, with digits after the point. What the Priority Tier costs is in no report of Anthropic's, and so
 //! it is missing here.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toolkit::config::{Fields, Secret, SecretSource};
 
-use super::buckets::{self, Bucket};
+use super::buckets::{self, Bucket, Report};
 use super::tally::Tally;
 use super::{Bill, base_url, required_secret};
 use crate::calendar::Day;
@@ -22,9 +21,6 @@ use crate::window::Window;
 
 /// The version of the API.
 const VERSION: &str = "2023-06-01";
-
-/// Days of one page; 7 unless one asks for more.
-const DAYS: &str = "31";
 
 /// The workspace that has no id.
 const DEFAULT_WORKSPACE: &str = "default";
@@ -62,13 +58,6 @@ struct Usage {
 struct CacheCreation {
     ephemeral_5m_input_tokens: Option<u64>,
     ephemeral_1h_input_tokens: Option<u64>,
-}
-
-/// A report of Anthropic's.
-struct Report<'a> {
-    operation: &'static str,
-    path: &'static str,
-    groups: &'a [&'a str],
 }
 
 impl Bill for Anthropic {
@@ -148,17 +137,13 @@ impl Anthropic {
         report: &Report<'_>,
     ) -> Result<Vec<Bucket<R>>, FetchError> {
         let ask = || {
-            let request = http
-                .get(report.operation, &self.base.at(report.path))
+            http.get(report.operation, &self.base.at(report.path))
                 .secret_header("x-api-key", key)
                 .header("anthropic-version", VERSION)
                 .query("starting_at", &window.start().to_string())
                 .query("ending_at", &window.end().to_string())
-                .query("bucket_width", "1d")
-                .query("limit", DAYS);
-            report.groups.iter().fold(request, |request, group| request.query("group_by[]", group))
         };
-        buckets::read(report.operation, window, ask).await
+        buckets::read(report, window, ask).await
     }
 }
 
@@ -188,7 +173,6 @@ impl Cost {
 impl Usage {
     /// Unlike OpenAI's, these are disjoint as they come.
     fn tokens(self, day: Day) -> impl Iterator<Item = Tokens> {
-        let model: Arc<str> = self.model.as_deref().unwrap_or(OTHER).into();
         let written = self.cache_creation.unwrap_or_default();
         let kinds = [
             ("input", self.uncached_input_tokens),
@@ -198,8 +182,6 @@ impl Usage {
             ("cache_write_1h", written.ephemeral_1h_input_tokens),
             ("output", self.output_tokens),
         ];
-        let counts =
-            kinds.into_iter().filter_map(|(kind, count)| Some((kind, count.filter(|count| *count > 0)?)));
-        counts.map(move |(kind, count)| Tokens { model: Arc::clone(&model), kind: kind.into(), day, count })
+        buckets::tokens(self.model.as_deref(), day, kinds)
     }
 }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toolkit::config::{Fields, Secret, SecretSource};
 
+use super::pages::too_many;
 use super::tally::Tally;
 use super::{Bill, base_url, required_secret};
 use crate::calendar::{Calendar, Day, Period, day_before};
@@ -296,8 +297,5 @@ fn whole(read: u64, said: Option<u64>) -> Result<(), FetchError> {
 }
 
 fn guard(operation: &str, page: u32) -> Result<(), FetchError> {
-    if page < MAX_PAGES {
-        return Ok(());
-    }
-    Err(FetchError::new(Reason::Paging, format!("{operation}: there are more than {MAX_PAGES} pages")))
+    if page < MAX_PAGES { Ok(()) } else { Err(too_many(operation, MAX_PAGES)) }
 }

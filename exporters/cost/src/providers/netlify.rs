@@ -13,6 +13,7 @@ use serde_json::Value;
 use toolkit::config::{Fields, Secret, SecretSource};
 
 use super::estimate::{Meter, Prices, Rate, Rounding, billing_day, shown, started};
+use super::pages::too_many;
 use super::{Bill, base_url, required_secret};
 use crate::calendar::{Calendar, Day};
 use crate::charge::{Quota, Snapshot, Source};
@@ -268,7 +269,7 @@ impl Ask<'_> {
                 return Ok(all);
             }
         }
-        Err(FetchError::new(Reason::Paging, format!("{operation}: there are more than {MAX_PAGES} pages")))
+        Err(too_many(operation, MAX_PAGES))
     }
 }
 

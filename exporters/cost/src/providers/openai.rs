@@ -3,14 +3,13 @@
 //! Costs are what the invoice adds up to, by day and line item; usage, which gives the tokens, may differ from it.
 //! `input_tokens` has the cached ones in it: what is shown here is disjoint.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toolkit::config::{Fields, Secret, SecretSource};
 
-use super::buckets::{self, Bucket};
+use super::buckets::{self, Bucket, Report};
 use super::tally::Tally;
 use super::{Bill, base_url, required_secret};
 use crate::calendar::Day;
@@ -20,12 +19,8 @@ use crate::money::Amount;
 use crate::shown::OTHER;
 use crate::window::Window;
 
-/// Days of one page: 7 unless one asks for more, and 31 at most of usage. Costs may have 180, which would be more than
-/// an organization with many projects should have in memory at once.
-const DAYS: &str = "31";
-
 /// Where tokens are counted.
-const USAGES: [&str; 2] = ["completions", "embeddings"];
+const USAGES: [&str; 2] = ["/organization/usage/completions", "/organization/usage/embeddings"];
 
 /// Settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,13 +30,6 @@ pub struct OpenAi {
     organization: Option<String>,
     by_project: bool,
     tokens: bool,
-}
-
-/// A report of OpenAI's.
-struct Report<'a> {
-    operation: &'static str,
-    path: String,
-    groups: &'a [&'a str],
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,8 +76,7 @@ impl Bill for OpenAi {
         let key = self.key.read().await?;
         let mut snapshot = Snapshot::of(Source::Reported, window);
         let groups: &[&str] = if self.by_project { &["line_item", "project_id"] } else { &["line_item"] };
-        let path = "/organization/costs".to_owned();
-        let report = Report { operation: "costs", path, groups };
+        let report = Report { operation: "costs", path: "/organization/costs", groups };
         let buckets = self.read::<Cost>(http, &key, window, &report).await?;
         snapshot.data_until = buckets::data_until(&buckets);
         let mut tally = Tally::default();
@@ -97,9 +84,8 @@ impl Bill for OpenAi {
             tally.extend(rows.into_iter().map(|cost| cost.charge(day, self.by_project)));
         }
         snapshot.charges = tally.into_charges();
-        let usages: &[&str] = if self.tokens { &USAGES } else { &[] };
-        for usage in usages {
-            let path = format!("/organization/usage/{usage}");
+        let usages: &[&'static str] = if self.tokens { &USAGES } else { &[] };
+        for path in usages {
             let report = Report { operation: "usage", path, groups: &["model"] };
             for Bucket { day, rows, .. } in self.read::<Usage>(http, &key, window, &report).await? {
                 snapshot.tokens.extend(rows.into_iter().flat_map(|usage| usage.tokens(day)));
@@ -119,19 +105,16 @@ impl OpenAi {
     ) -> Result<Vec<Bucket<R>>, FetchError> {
         let ask = || {
             let request = http
-                .get(report.operation, &self.base.at(&report.path))
+                .get(report.operation, &self.base.at(report.path))
                 .bearer(key)
                 .query("start_time", &window.start().as_second().to_string())
-                .query("end_time", &window.end().as_second().to_string())
-                .query("bucket_width", "1d")
-                .query("limit", DAYS);
-            let request = match &self.organization {
+                .query("end_time", &window.end().as_second().to_string());
+            match &self.organization {
                 None => request,
                 Some(organization) => request.header("openai-organization", organization),
-            };
-            report.groups.iter().fold(request, |request, group| request.query("group_by[]", group))
+            }
         };
-        buckets::read(report.operation, window, ask).await
+        buckets::read(report, window, ask).await
     }
 }
 
@@ -158,24 +141,18 @@ fn model_of(line_item: &str) -> &str {
 impl Usage {
     /// Audio tokens are left out: whether the other numbers have them in is not said.
     fn tokens(self, day: Day) -> impl Iterator<Item = Tokens> {
-        let model: Arc<str> = self.model.as_deref().unwrap_or(OTHER).into();
         let (cached, written) =
             (self.input_cached_tokens.unwrap_or(0), self.input_cache_write_tokens.unwrap_or(0));
         let input = self
             .input_uncached_tokens
             .unwrap_or_else(|| self.input_tokens.unwrap_or(0).saturating_sub(cached.saturating_add(written)));
         let kinds = [
-            ("input", input),
-            ("cached_input", cached),
-            ("cache_write", written),
-            ("output", self.output_tokens.unwrap_or(0)),
+            ("input", Some(input)),
+            ("cached_input", Some(cached)),
+            ("cache_write", Some(written)),
+            ("output", self.output_tokens),
         ];
-        kinds.into_iter().filter(|(_, count)| *count > 0).map(move |(kind, count)| Tokens {
-            model: Arc::clone(&model),
-            kind: kind.into(),
-            day,
-            count,
-        })
+        buckets::tokens(self.model.as_deref(), day, kinds)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Lists that come in pages.
 
 use std::collections::HashSet;
+use std::fmt::Display;
 
 use crate::http::{FetchError, Reason};
 
@@ -28,7 +29,7 @@ impl Pages {
             return Err(self.endless("the same page comes again"));
         }
         if self.seen.len() >= MAX_PAGES {
-            return Err(self.endless("there are more than 1000 pages"));
+            return Err(too_many(self.operation, MAX_PAGES));
         }
         Ok(Some(token))
     }
@@ -51,6 +52,11 @@ impl Pages {
     fn endless(&self, what: &str) -> FetchError {
         FetchError::new(Reason::Paging, format!("{}: {what}", self.operation))
     }
+}
+
+/// A list has more pages than it can have.
+pub(crate) fn too_many(operation: &str, most: impl Display) -> FetchError {
+    FetchError::new(Reason::Paging, format!("{operation}: there are more than {most} pages"))
 }
 
 #[cfg(test)]

@@ -223,8 +223,7 @@ impl Ask<'_> {
         query: &[(&str, &str)],
     ) -> Result<T, FetchError> {
         let request = self.http.get(operation, &self.render.base.at(path)).bearer(self.key);
-        let request = query.iter().fold(request, |request, (name, value)| request.query(name, value));
-        request.fetch().await
+        request.queries(query.iter().copied()).fetch().await
     }
 
     /// A whole list: its last page is shorter than the others.

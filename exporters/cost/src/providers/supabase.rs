@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use toolkit::config::{Fields, Secret, SecretSource};
 
 use super::estimate::{COMPUTE, Meter, Prices, Rate, Rounding, Running, billing_day, finding};
+use super::pages::too_many;
 use super::{Bill, base_url, required_secret};
 use crate::calendar::Calendar;
 use crate::charge::{Finding, Quota, Snapshot, Source};
@@ -289,7 +290,7 @@ impl Ask<'_> {
         query: &[(&str, &str)],
     ) -> Result<T, FetchError> {
         let request = self.http.get(operation, &self.supabase.base.at(path)).bearer(self.key);
-        query.iter().fold(request, |request, (name, value)| request.query(name, value)).fetch().await
+        request.queries(query.iter().copied()).fetch().await
     }
 
     async fn projects(&self, organization: &str) -> Result<Vec<Project>, FetchError> {
@@ -310,7 +311,7 @@ impl Ask<'_> {
                 return Err(FetchError::new(Reason::Incomplete, message));
             }
         }
-        Err(FetchError::new(Reason::Paging, format!("projects: there are more than {MAX_PAGES} pages")))
+        Err(too_many("projects", MAX_PAGES))
     }
 
     async fn addons(&self, project: &Project) -> Result<Addons, FetchError> {

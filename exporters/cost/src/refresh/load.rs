@@ -26,14 +26,7 @@ pub(crate) async fn entries(
     // a report may want older days
     let days = more.map_or(usual, |more| Period { start: usual.start.min(more.start), ..usual });
     let shown = store.shown(name()).await?;
-    let label = |mut lines: Vec<Line>| {
-        for line in &mut lines {
-            let account = provider.account_label(&line.account);
-            let service = provider.service_label(&line.service);
-            (line.account, line.service) = labels(&shown, budgets, &account, &service);
-        }
-        lines
-    };
+    let label = |lines: Vec<Line>| labelled(lines, provider, &shown, budgets);
     let lines = label(store.lines(name(), days).await?);
     let mut tokens = store.tokens(name(), days).await?;
     for line in &mut tokens {
@@ -45,6 +38,21 @@ pub(crate) async fn entries(
     let is_long = budgets.iter().any(|budget| budget.period != BudgetPeriod::Month);
     let earlier = if is_long { label(store.lines(name(), before).await?) } else { Vec::new() };
     Ok(Some(Entries::new(told, read, lines, tokens).with_earlier(earlier)))
+}
+
+/// Lines under the labels of the page.
+pub(crate) fn labelled(
+    mut lines: Vec<Line>,
+    provider: &Provider,
+    shown: &Shown,
+    budgets: &[Budget],
+) -> Vec<Line> {
+    for line in &mut lines {
+        let account = provider.account_label(&line.account);
+        let service = provider.service_label(&line.service);
+        (line.account, line.service) = labels(shown, budgets, &account, &service);
+    }
+    lines
 }
 
 /// The labels of an account and a service. What a budget names is never put together with others, however small it is.

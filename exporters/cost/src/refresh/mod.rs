@@ -28,7 +28,7 @@ use crate::metrics;
 use crate::store::{Store, StoreError};
 
 pub(crate) use lane::{Lane, Phase, State};
-pub(crate) use load::entries;
+pub(crate) use load::{entries, labelled};
 
 /// Providers that are asked at the same time: each holds its answers in memory until they are whole. More than anybody has
 /// that could hang together, so that those that hang keep nobody waiting.

@@ -1,7 +1,7 @@
 //! The tables, and how an older file becomes a newer one.
 //!
-//! Invariants: a migration is never edited once released, only followed by another; times are seconds of Unix time,
-//! days count from 1970-01-01, amounts are the 16 bytes of [`crate::money::Money`].
+//! Invariants: a migration is never edited once released, only followed by another; times are seconds of Unix time
+//! (`due_at` milliseconds), days count from 1970-01-01, amounts are the 16 bytes of [`crate::money::Money`].
 
 use rusqlite::{Connection, TransactionBehavior};
 

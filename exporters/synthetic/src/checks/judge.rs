@@ -5,9 +5,9 @@ use std::sync::Arc;
 use netprobe::phase::Phase;
 use tokio::time::Instant;
 
-use super::page::float;
 use super::result::{CheckResult, Fact, Status};
 use crate::config::{Limits, Probe};
+use crate::metrics::{float, unix};
 use crate::outcome::{Failed, Outcome};
 use crate::probe::Facts;
 use crate::reason::Reason;
@@ -137,11 +137,6 @@ fn facts(outcome: &Outcome) -> Vec<(Fact, f64)> {
         _ => {}
     }
     facts
-}
-
-#[expect(clippy::cast_precision_loss, reason = "dates far below 2^53")]
-fn unix(seconds: i64) -> f64 {
-    seconds as f64
 }
 
 #[cfg(test)]

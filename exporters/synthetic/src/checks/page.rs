@@ -7,6 +7,7 @@ use super::counts;
 use super::result::{CheckResult, Fact, Status};
 use super::table as metric;
 use crate::config::Check;
+use crate::metrics::{flag, float};
 use crate::probe::journey::JourneyFacts;
 
 /// Writes what is of one check.
@@ -105,13 +106,4 @@ pub(super) fn schedule(numbers: &Numbers, late: &Lateness, samples: &mut Samples
     samples.add(&metric::RUNNING, &[], float(numbers.running));
     samples.add(&metric::SKIPPED, &["overrun"], float(numbers.skipped));
     samples.histogram(&metric::LATE, &[], &late.buckets(), late.sum, late.count);
-}
-
-pub(crate) fn flag(value: bool) -> f64 {
-    f64::from(u8::from(value))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-pub(crate) fn float(count: u64) -> f64 {
-    count as f64
 }

@@ -69,16 +69,6 @@ impl CheckResult {
             journey: None,
         }
     }
-
-    /// What was found of one kind.
-    pub fn fact(&self, wanted: Fact) -> Option<f64> {
-        self.facts.iter().find(|(fact, _)| *fact == wanted).map(|(_, value)| *value)
-    }
-
-    /// Whether it is too old to say anything of the present; the check is unknown then.
-    pub fn is_stale(&self, check: &Check, now: Instant) -> bool {
-        check.stale_after().is_some_and(|limit| now.saturating_duration_since(self.at) > limit)
-    }
 }
 
 /// A number that a run of a check found.

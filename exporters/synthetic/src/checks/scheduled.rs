@@ -38,10 +38,10 @@ pub(super) struct Runs {
 }
 
 impl Target for Scheduled {
-    type Key = (Arc<str>, Arc<str>);
+    type Key = super::Key;
 
     fn key(&self) -> Self::Key {
-        (Arc::clone(&self.check.settings.name), Arc::clone(&self.check.target))
+        super::key(&self.check)
     }
 
     fn interval(&self) -> Duration {

@@ -47,7 +47,7 @@ metrics! {
     BEATS "heartbeat_received_total" Counter &[], "Heartbeats that came.";
     MISSED "heartbeat_missed_total" Counter &[], "Heartbeats that did not come in time.";
     REFUSED "heartbeat_refused_total" Counter &["reason"],
-        "Calls that were no heartbeat: unknown (no such name), method, token, or body. Of all names together.";
+        "Calls that were no heartbeat: unknown (no such name), method, token, body, or internal (the token cannot be read here). Of all names together.";
     NOT_KEPT "heartbeat_store_errors_total" Counter &[], "Heartbeats that counted and could not be written to the store.";
 
     // the schedule

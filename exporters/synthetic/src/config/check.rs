@@ -46,7 +46,7 @@ pub struct Checks {
 /// A check of one target. An entry of the file with several targets gives one check for each; they share its settings.
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// What is probed; empty for a heartbeat.
+    /// What is probed; empty for a heartbeat. It may be shown: the file takes none with a password or token in it.
     pub target: Arc<str>,
     /// What the entry of the file says.
     pub settings: Arc<Settings>,
@@ -155,11 +155,6 @@ impl Check {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.settings.name
-    }
-
-    /// Its target as it may be shown: the file takes none with a password or token in it.
-    pub fn shown_target(&self) -> &str {
-        &self.target
     }
 
     /// How long after a run its result says nothing of the present any more; `None` when it stands until the next one, as

@@ -11,6 +11,7 @@ use super::rollup::State;
 use super::tracked::{Seat, Tracked};
 use super::uptime::{Counted, first_of};
 use crate::config::{Member, Objective, Of, Service};
+use crate::metrics::{flag, float};
 
 /// What the names of all metrics about health begin with.
 pub const NAMESPACE: &str = "health";
@@ -72,8 +73,7 @@ pub(super) fn write(board: &Board, now: Timestamp, samples: &mut Samples) {
 
 /// Writes what is about ourselves.
 pub(super) fn write_own(write_errors: u64, samples: &mut Samples) {
-    #[expect(clippy::cast_precision_loss, reason = "a count far below 2^53")]
-    samples.add(&WRITE_ERRORS, &[], write_errors as f64);
+    samples.add(&WRITE_ERRORS, &[], float(write_errors));
 }
 
 fn write_check(board: &Board, service: &Service, member: &Member, seat: &Seat, samples: &mut Samples) {
@@ -84,11 +84,11 @@ fn write_check(board: &Board, service: &Service, member: &Member, seat: &Seat, s
     let [name, check, target] = labels;
     let state = State::of_check(seat.status());
     for one in State::ALL {
-        samples.add(&CHECK_STATE, &[name, check, target, one.as_str()], number(one == state));
+        samples.add(&CHECK_STATE, &[name, check, target, one.as_str()], flag(one == state));
     }
     let critical = member.group.and_then(|place| service.groups.get(place)).map(|(_, group)| group.critical);
-    samples.add(&CHECK_CRITICAL, &labels, number(critical.unwrap_or(member.critical)));
-    samples.add(&CHECK_FLAPPING, &labels, number(seat.flapping()));
+    samples.add(&CHECK_CRITICAL, &labels, flag(critical.unwrap_or(member.critical)));
+    samples.add(&CHECK_FLAPPING, &labels, flag(seat.flapping()));
     if let Some(by) = seat.suppressed_by.and_then(|place| board.config().list.get(place)) {
         samples.add(&CHECK_SUPPRESSED, &[name, check, target, &by.name], 1.0);
     }
@@ -98,11 +98,11 @@ fn write_service(board: &Board, service: &Service, tracked: &Tracked, samples: &
     let name = &*service.name;
     let verdict = &tracked.verdict;
     for state in State::ALL {
-        samples.add(&SERVICE_STATE, &[name, state.as_str()], number(state == verdict.state));
+        samples.add(&SERVICE_STATE, &[name, state.as_str()], flag(state == verdict.state));
     }
     samples.add(&SERVICE_SCORE, &[name], verdict.score);
     samples.add(&SERVICE_COVERAGE, &[name], verdict.coverage);
-    samples.add(&SERVICE_MAINTENANCE, &[name], number(tracked.maintenance));
+    samples.add(&SERVICE_MAINTENANCE, &[name], flag(tracked.maintenance));
     if let Some(by) = tracked.caused_by.and_then(|place| board.config().list.get(place)) {
         samples.add(&SERVICE_SUPPRESSED, &[name, &by.name], 1.0);
     }
@@ -128,7 +128,3 @@ fn budget_left(board: &Board, tracked: &Tracked, objective: &Objective, now: Tim
 }
 
 const SECONDS_OF_DAY: u64 = 24 * 3600;
-
-fn number(is: bool) -> f64 {
-    f64::from(u8::from(is))
-}

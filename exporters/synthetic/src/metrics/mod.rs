@@ -105,12 +105,20 @@ fn fnv1a(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
-fn flag(value: bool) -> f64 {
+/// Yes or no as a value.
+pub(crate) fn flag(value: bool) -> f64 {
     f64::from(u8::from(value))
 }
 
+/// A count as a value.
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+pub(crate) fn float(count: u64) -> f64 {
+    count as f64
+}
+
+/// A date in Unix time as a value.
 #[expect(clippy::cast_precision_loss, reason = "dates far below 2^53")]
-fn unix(seconds: i64) -> f64 {
+pub(crate) fn unix(seconds: i64) -> f64 {
     seconds as f64
 }
 

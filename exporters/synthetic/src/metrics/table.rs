@@ -41,7 +41,7 @@ metrics! {
     DEGRADED "degraded" &[], "Whether the probe was a success although something that is only warned of does not hold.";
     WARNING "warning_reason" &["phase", "reason"], "What is warned of; 1 for each that stands.";
     PHASE "phase_duration_seconds" &["phase"],
-        "How long a phase took: resolve, connect, proxy, starttls, tls, token (something to log in with is fetched), send, first_byte, transfer, check (what came is judged). Those that were not reached are absent, and the others add up to the probe's own time.";
+        "How long a phase took: resolve, connect, proxy, starttls, tls, token (something to log in with is fetched), send, first_byte, transfer, check (what came is judged). Those that were not reached are absent, and the others together are the probe's time but for the instants between them.";
 }
 
 /// What is about the exporter and not about a target.

@@ -10,9 +10,11 @@ use netprobe::trust::Trust;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use toolkit::clock::Clock;
+use toolkit::config::{Secret, SecretSource};
 use toolkit::scrape::TargetName;
 
 use super::artifact::Disk;
+use super::open::bracketed;
 use super::secure::ChainFacts;
 use super::{
     Facts, Prober, artifact, dns, grpc, http, icmp, journey, postgres, redis, smtp, tcp, udp, websocket,
@@ -73,7 +75,7 @@ impl Job<'_> {
     /// Whether the module's credentials may go to this host: where its `targets` say so, or the operator's own file
     /// names the target, or on this machine.
     pub(crate) fn may_hold_credentials(&self, host: &str, port: u16) -> bool {
-        let text = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let text = format!("{}:{port}", bracketed(host));
         let name = TargetName { text: &text, host, port: Some(port) };
         self.configured || self.module.credentials_for.find(name).is_some()
     }
@@ -84,11 +86,19 @@ impl Job<'_> {
         if self.may_hold_credentials(host, port) {
             return Ok(());
         }
-        let shown = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let shown = bracketed(host);
         let message = format!(
             "the module has credentials, which are not for {shown}:{port} (hint: in the module, targets: [\"{shown}:{port}\"])"
         );
         Err(Failed::new("target", Reason::TargetDenied, message))
+    }
+
+    /// A secret of the module, by the name of its key, as it is now.
+    pub(crate) async fn secret(&self, name: &str, source: &SecretSource) -> Result<Secret, Failed> {
+        let read = timeout_at(self.deadline, source.read()).await.map_err(|_late| {
+            Failed::new("token", Reason::Timeout, format!("the secret `{name}` was not read in time"))
+        })?;
+        read.map_err(|error| Failed::new("token", Reason::Internal, toolkit::chain::chain(&error)))
     }
 }
 
@@ -118,9 +128,9 @@ impl Engine {
         self.clock.now().as_second()
     }
 
-    /// Probes, by the job's deadline. An outcome whose reason is [`Reason::TargetDenied`] never connected to anything.
+    /// Probes, by the job's deadline. [`Outcome::denied`] is for what was refused before anything was connected to; a
+    /// redirect to a forbidden place is refused with the same reason after the first request.
     pub async fn probe(&self, job: Job<'_>) -> Outcome {
-        let started_unix = self.clock.unix_seconds();
         let start = Instant::now();
         // each in a box of its own size: one box for all would be as large as the largest, and copied for each probe
         let probing: Pin<Box<dyn Future<Output = Outcome> + Send + '_>> = match &job.module.prober {
@@ -144,7 +154,6 @@ impl Engine {
             outcome.fail(Failed::new("probe", Reason::Timeout, "the probe did not end in time"));
             outcome
         });
-        outcome.started_unix = started_unix;
         outcome.duration = start.elapsed();
         outcome
     }

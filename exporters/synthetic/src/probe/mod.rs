@@ -34,7 +34,7 @@ use journey::{Journey, JourneyFacts};
 use postgres::{Postgres, PostgresFacts};
 use redis::{Redis, RedisFacts};
 use toolkit::config::Fields;
-use toolkit::expo::{Desc, Samples};
+use toolkit::expo::{Desc, Kind, Samples};
 
 pub use engine::{Engine, Job};
 pub use resolve::Preference;
@@ -139,6 +139,11 @@ impl Prober {
             _ => Ok(()),
         }
     }
+}
+
+/// A gauge without labels.
+const fn gauge<'a>(name: &'a str, help: &'a str) -> Desc<'a> {
+    Desc { name, help, kind: Kind::Gauge, labels: &[] }
 }
 
 /// What each prober finds of its own. One line each.

@@ -1,10 +1,11 @@
 //! From a target of host and port to a connection, plain or in TLS, for probers that log in and ask something.
 
+use std::net::IpAddr;
+
 use netprobe::failure::Failure;
 use netprobe::phase::Phase;
 use netprobe::starttls::{self, Protocol};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout_at};
 
 use super::secure::{self, Wanted};
 use super::{Engine, Job, Preference, resolve};
@@ -26,6 +27,8 @@ pub(crate) struct Way<'a> {
     pub(crate) port: u16,
     /// The IP protocol.
     pub(crate) preference: Preference,
+    /// The address to come from.
+    pub(crate) source: Option<IpAddr>,
     /// TLS, where it is spoken.
     pub(crate) tls: Option<&'a TlsSettings>,
     /// The protocol that is told to go on in TLS, where TLS does not begin at once.
@@ -41,12 +44,11 @@ pub(crate) async fn open(
 ) -> Result<Box<dyn Stream>, Failed> {
     let place = resolve::Place { host: way.host, port: way.port, preference: way.preference };
     let address = resolve::choose(engine, job, place, outcome).await?;
-    let mut stream = resolve::connect(address, None, job, outcome).await?;
+    let mut stream = resolve::connect(address, way.source, job, outcome).await?;
     let Some(settings) = way.tls else { return Ok(Box::new(stream)) };
     if let Some(protocol) = way.starttls {
-        let start = Instant::now();
-        let negotiated = starttls::negotiate(&mut stream, protocol, way.host, job.deadline).await;
-        outcome.timings.add(Phase::StartTls, start.elapsed());
+        let negotiating = starttls::negotiate(&mut stream, protocol, way.host, job.deadline);
+        let negotiated = outcome.timings.measure(Phase::StartTls, job.deadline, negotiating).await;
         negotiated.map_err(|failure| Failed::of(&failure))?;
     }
     // what is asked afterwards shows a refusal of our certificate
@@ -62,9 +64,7 @@ pub(crate) async fn part<T>(
     outcome: &mut Outcome,
     work: impl Future<Output = T>,
 ) -> Result<T, Failed> {
-    let start = Instant::now();
-    let done = timeout_at(job.deadline, work).await;
-    outcome.timings.add(phase, start.elapsed());
+    let done = outcome.timings.measure(phase, job.deadline, async { Ok(work.await) }).await;
     done.map_err(|_late| Failed::new(phase.as_str(), Reason::Timeout, "no answer in time"))
 }
 
@@ -94,7 +94,10 @@ pub(crate) fn authority<'a>(
         Some(rest) => {
             let (host, port) =
                 rest.split_once(']').ok_or_else(|| bad("a bracket of the target is not closed"))?;
-            (host, port.strip_prefix(':'))
+            match port.strip_prefix(':') {
+                None if !port.is_empty() => return Err(bad("something stands behind the target's bracket")),
+                port => (host, port),
+            }
         }
         // an address of IPv6 without brackets has no port
         None if authority.matches(':').count() > 1 => (authority, None),
@@ -108,6 +111,11 @@ pub(crate) fn authority<'a>(
         Some(port) => port.parse().map_err(|_no_number| bad("the target's port is no number up to 65535"))?,
     };
     Ok((host, port))
+}
+
+/// A host as URLs have it: an address of IPv6 in brackets.
+pub(crate) fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
 #[cfg(test)]
@@ -129,6 +137,7 @@ mod tests {
             ("db:x", None),
             ("db:99999", None),
             ("[::1", None),
+            ("[::1]5433", None),
             ("redis://db", None),
             ("postgresql://monitor:password@db", None),
         ] {

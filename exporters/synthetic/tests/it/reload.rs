@@ -14,6 +14,9 @@ const ONE: &str = "modules: {one: {prober: tcp}}";
 const TWO: &str = "modules: {two: {prober: tcp}}";
 const BAD: &str = "modules: {two: {prober: none}}";
 
+/// For what is waited for.
+const WITHIN: Duration = Duration::from_secs(20);
+
 async fn reload(exporter: &Exporter) -> u16 {
     Client::new().send("POST", &exporter.url("/-/reload"), "").await.unwrap().status
 }
@@ -53,15 +56,14 @@ async fn test_auto_reload_follows_the_file() {
     let flags = ["--config.enable-auto-reload", "--config.auto-reload-interval=10ms"];
     let exporter = start_with(ONE, &flags).await;
     exporter.write(TWO);
-    let within = Duration::from_secs(20);
-    eventually(within, "the new module", async || {
+    eventually(WITHIN, "the new module", async || {
         knows(&exporter, "two").await.then_some(()).context("not yet")
     })
     .await
     .unwrap();
     exporter.write(BAD);
     let failed = "blackbox_exporter_config_last_reload_successful 0";
-    eventually(within, "the refusal", async || {
+    eventually(WITHIN, "the refusal", async || {
         says(&exporter, failed).await.then_some(()).context("not yet")
     })
     .await
@@ -71,9 +73,18 @@ async fn test_auto_reload_follows_the_file() {
 
 #[tokio::test]
 async fn test_without_auto_reload_the_file_is_not_followed() {
-    let exporter = start_with(ONE, &["--config.auto-reload-interval=1"]).await;
+    let often = "--config.auto-reload-interval=10ms";
+    let exporter = start_with(ONE, &[often]).await;
+    let following = start_with(ONE, &["--config.enable-auto-reload", often]).await;
     exporter.write(TWO);
-    assert!(knows(&exporter, "one").await);
+    following.write(TWO);
+    // by then it would have been
+    eventually(WITHIN, "the new module of the one that follows", async || {
+        knows(&following, "two").await.then_some(()).context("not yet")
+    })
+    .await
+    .unwrap();
+    assert!(knows(&exporter, "one").await && !knows(&exporter, "two").await);
 }
 
 #[tokio::test]

@@ -255,6 +255,7 @@ async fn test_tcp_connection_protocol() {
 async fn test_prometheus_timeout_tcp() {
     let page = saying("{query_response: [{expect: 'SSH-2.0-(OpenSSH_6.9p1) Debian-2'}]}", b"").await;
     page.succeeds(false);
+    assert_eq!(page.reason(), "check/expect");
 }
 
 #[tokio::test]

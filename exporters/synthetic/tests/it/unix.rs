@@ -2,7 +2,7 @@
 
 use kit::http::percent_encode;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixListener;
 
 use crate::example_org::{key, template};
@@ -30,10 +30,18 @@ async fn test_unix_connection() {
 
 #[tokio::test]
 async fn test_unix_connection_fails() {
+    let folder = tempfile::tempdir().unwrap();
     let exporter = start("modules: {m: {prober: unix}}").await;
-    let page = exporter.ask("m", "/tmp/non-existent-socket-for-blackbox-exporter-test").await;
+    let page = exporter.ask("m", &folder.path().join("nobody").display().to_string()).await;
     page.succeeds(false);
     assert_eq!(page.reason(), "connect/internal");
+}
+
+/// Answers one `PING`; the end is the client's.
+async fn pong(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    assert_eq!(line(&mut stream).await, "PING");
+    stream.write_all(b"PONG 7\n").await.unwrap();
+    drop(stream.read_u8().await);
 }
 
 #[tokio::test]
@@ -43,17 +51,11 @@ async fn a_script_runs_on_a_socket_plain_and_in_tls() {
         let identity = template(1).authority().self_signed(&key());
         let acceptor = acceptor(&identity, rustls::ALL_VERSIONS, &[]);
         let serving = async {
-            let (mut stream, _) = listener.accept().await.unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
             if tls {
-                let mut stream = acceptor.accept(stream).await.unwrap();
-                assert_eq!(line(&mut stream).await, "PING");
-                stream.write_all(b"PONG 7\n").await.unwrap();
-                // the end is the client's
-                drop(stream.read_u8().await);
+                pong(acceptor.accept(stream).await.unwrap()).await;
             } else {
-                assert_eq!(line(&mut stream).await, "PING");
-                stream.write_all(b"PONG 7\n").await.unwrap();
-                drop(stream.read_u8().await);
+                pong(stream).await;
             }
         };
         let config = format!(

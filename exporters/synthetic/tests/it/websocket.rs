@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::example_org::{key, template};
-use crate::served::{Served, acceptor, each, line};
+use crate::served::{Served, acceptor, each, line, once};
 use crate::{Page, start};
 
 /// The lines of an upgrade's request.
@@ -57,22 +57,20 @@ async fn hear(stream: &mut (impl AsyncRead + Unpin)) -> Option<(u8, Vec<u8>)> {
     Some((head[0], payload))
 }
 
-/// The server of upstream's test: says something, hears its answer, says that it passed.
-async fn incoming() -> Served<()> {
-    each(async |mut stream| {
+/// The server of upstream's test: says something, hears its answer, says that it passed; and how the client ended it.
+async fn incoming() -> Served<Option<u8>> {
+    once(async |mut stream| {
         upgrade(&mut stream, &Asked::default()).await;
         say(&mut stream, "incoming_test").await;
-        if let Some((first, heard)) = hear(&mut stream).await
-            && first == 0x81
-        {
-            assert_eq!(heard, b"outgoing_test");
-            say(&mut stream, "passed").await;
-            // the end is the client's
-            assert_eq!(hear(&mut stream).await.map(|(first, _)| first), Some(0x88));
-        }
+        assert_eq!(hear(&mut stream).await, Some((0x81, b"outgoing_test".to_vec())));
+        say(&mut stream, "passed").await;
+        hear(&mut stream).await.map(|(first, _)| first)
     })
     .await
 }
+
+/// The first byte of a message that closes.
+const CLOSE: u8 = 0x88;
 
 async fn ask(section: &str, target: &str) -> Page {
     let config =
@@ -108,6 +106,7 @@ async fn test_probe_websocket_1() {
     page.succeeds(true);
     assert_eq!(gauges(&page), [101.0, 1.0, 0.0]);
     assert_eq!(phases(&page), ["connect", "processing", "resolve", "transfer"]);
+    assert_eq!(server.done().await, Some(CLOSE));
 }
 
 #[tokio::test]
@@ -118,6 +117,7 @@ async fn test_probe_websocket_2() {
     page.succeeds(false);
     assert_eq!(gauges(&page), [101.0, 1.0, 1.0]);
     assert_eq!(page.reason(), "check/expect");
+    assert_eq!(server.done().await, Some(CLOSE));
 }
 
 #[tokio::test]
@@ -156,10 +156,11 @@ async fn test_probe_websocket_4() {
     page.succeeds(true);
     assert_eq!(gauges(&page), [101.0, 1.0, 0.0]);
     assert_eq!(page.value("probe_ip_protocol"), 4.0);
+    assert_eq!(server.done().await, Some(CLOSE));
 }
 
-/// The headers that a module sends, of those that begin so.
-async fn headers(section: &str, names: [&str; 2]) -> Vec<String> {
+/// A server that grants every upgrade and says nothing, and what the last request for one was.
+async fn upgrading() -> (Served<()>, Asked) {
     let asked = Asked::default();
     let seen = Arc::clone(&asked);
     let server = each(move |mut stream| {
@@ -168,8 +169,13 @@ async fn headers(section: &str, names: [&str; 2]) -> Vec<String> {
             upgrade(&mut stream, &seen).await;
             drop(hear(&mut stream).await);
         }
-    })
-    .await;
+    });
+    (server.await, asked)
+}
+
+/// The headers that a module sends, of those that begin so.
+async fn headers(section: &str, names: [&str; 2]) -> Vec<String> {
+    let (server, asked) = upgrading().await;
     let config = format!("modules: {{m: {{prober: websocket, websocket: {section}}}}}");
     let exporter = start(&config).await;
     for (name, text) in [
@@ -292,16 +298,7 @@ async fn credentials_go_to_nobody_who_was_not_named() {
 
 #[tokio::test]
 async fn a_proxy_and_tokens_are_no_idle_keys() {
-    let asked = Asked::default();
-    let seen = Arc::clone(&asked);
-    let server = each(move |mut stream| {
-        let seen = Arc::clone(&seen);
-        async move {
-            upgrade(&mut stream, &seen).await;
-            drop(hear(&mut stream).await);
-        }
-    })
-    .await;
+    let (server, asked) = upgrading().await;
     let tunnels = Asked::default();
     let seen = Arc::clone(&tunnels);
     let proxy = each(move |mut stream| {

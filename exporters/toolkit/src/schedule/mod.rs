@@ -194,11 +194,19 @@ impl<W: Work> Schedule<W> {
         let mut known = lock(&self.most);
         if most > *known {
             self.places.add_permits(most - *known);
-            *known = most;
         } else {
-            // places that are taken now cannot be given up
-            *known -= self.places.forget_permits(*known - most);
+            let surplus = *known - most;
+            let taken = surplus - self.places.forget_permits(surplus);
+            // places that are taken now are given up as they come back: they are handed out in the order of asking
+            let places = Arc::clone(&self.places);
+            tokio::spawn(async move {
+                let taken = u32::try_from(taken).unwrap_or(u32::MAX);
+                if let Ok(given_back) = places.acquire_many_owned(taken).await {
+                    given_back.forget();
+                }
+            });
         }
+        *known = most;
     }
 
     /// Takes these targets instead of the old ones; results of targets that stay are kept.

@@ -158,6 +158,21 @@ async fn no_more_at_once_than_there_are_places() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn places_that_are_taken_are_given_up_when_they_are_free() {
+    let schedule = schedule(5, 10);
+    schedule.replace(hosts(100, 10));
+    sleep(Duration::from_secs(30)).await;
+    let running = || schedule.fresh(|_, _| {}).running;
+    assert_eq!(running(), 10);
+    schedule.resize(2);
+    sleep(Duration::from_secs(11)).await;
+    assert_eq!(running(), 2);
+    schedule.resize(4);
+    sleep(Duration::from_secs(11)).await;
+    assert_eq!(running(), 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_is_asked_for_is_checked_now() {
     let schedule = schedule(5, 3);
     schedule.replace(vec![target("a:1", 86_400)]);

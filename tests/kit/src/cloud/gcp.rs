@@ -22,7 +22,7 @@ use crate::web::{Answer, Reply, Request};
 pub const TABLE: &str = "acme-billing.export.gcp_billing_export_v1_01ABCD_23EF45_678901";
 
 /// The project that pays for queries.
-pub const PROJECT: &str = "acme-tools";
+const PROJECT: &str = "acme-tools";
 
 const EMAIL: &str = "watchfire@acme-tools.iam.gserviceaccount.com";
 /// The token that is given.

@@ -11,6 +11,7 @@ use anyhow::Result;
 use aws_lc_rs::digest;
 use jiff::Timestamp;
 
+use crate::http::percent_decode;
 use crate::script::Script;
 use crate::sigv4::{self, Signer};
 use crate::tls::Identity;
@@ -156,7 +157,7 @@ impl State {
         sigv4::check(request, &signer, Timestamp::now()).map_err(|code| Refused(403, code))?;
         let path = request.path.strip_prefix('/').unwrap_or_default();
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-        let key = decode(key).ok_or(Refused(400, "InvalidURI"))?;
+        let key = percent_decode(key).ok_or(Refused(400, "InvalidURI"))?;
         if request.method != "GET" {
             return Err(Refused(405, "MethodNotAllowed"));
         }
@@ -253,23 +254,7 @@ fn escape(text: &str) -> String {
 fn pairs(query: &str) -> Vec<(String, String)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs.filter_map(|(name, value)| Some((decode(name)?, decode(value)?))).collect()
-}
-
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digits = [rest.next()?, rest.next()?].map(|digit| char::from(digit).to_digit(16));
-                let [high, low] = digits;
-                u8::try_from(high? * 16 + low?).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
+    pairs.filter_map(|(name, value)| Some((percent_decode(name)?, percent_decode(value)?))).collect()
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {

@@ -19,11 +19,11 @@ use toolkit::config::Fields;
 use self::answer::{Answer, Collected};
 use self::credentials::Keys;
 use self::sts::signer;
-use super::pages::Pages;
+use super::pages::{Pages, too_many};
 use super::{Bill, base_url};
 use crate::calendar::{Day, Period};
 use crate::charge::{Snapshot, Source};
-use crate::http::{BaseUrl, FetchError, Http, Reason};
+use crate::http::{BaseUrl, FetchError, Http};
 use crate::money::Money;
 use crate::window::Window;
 
@@ -149,7 +149,7 @@ impl Bill for Aws {
                 return collected.snapshot(window);
             }
         }
-        Err(FetchError::new(Reason::Paging, format!("get_cost_and_usage: more than {MAX_PAGES} pages")))
+        Err(too_many("get_cost_and_usage", MAX_PAGES))
     }
 
     /// Tells whether there are credentials and whose they are, which is free; not what they may.

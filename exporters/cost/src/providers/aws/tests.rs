@@ -9,6 +9,7 @@ use toolkit::config::Document;
 
 use super::credentials::Environment;
 use super::*;
+use crate::http::Reason;
 
 /// A variable of the environment.
 type Variable = (&'static str, String);

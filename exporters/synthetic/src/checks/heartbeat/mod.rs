@@ -20,11 +20,12 @@ use toolkit::expo::Samples;
 use tracing::{debug, warn};
 
 use super::counts::Counts;
-use super::page::{Writer, float};
+use super::page::Writer;
 use super::result::{CheckResult, Listener};
 use super::table as metric;
 use crate::config::{Check, Heartbeat, Kind};
 use crate::health::store::{Beat, Store};
+use crate::metrics::float;
 use state::{Kept, Now, Report, State, Terms};
 
 pub(super) use answer::routes;

@@ -2,6 +2,8 @@
 
 use toolkit::expo::{Desc, Kind, Samples};
 
+use crate::metrics::float;
+
 /// What is there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ArtifactFacts {
@@ -62,10 +64,4 @@ impl ArtifactFacts {
             samples.add(&SIZE, &[], float(newest.size));
         }
     }
-}
-
-/// A count as metrics have it.
-#[expect(clippy::cast_precision_loss, reason = "files have less than 2^53 bytes")]
-pub(crate) fn float(count: u64) -> f64 {
-    count as f64
 }

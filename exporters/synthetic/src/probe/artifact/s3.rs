@@ -13,7 +13,6 @@ use hyper_util::rt::TokioIo;
 use netprobe::phase::Phase;
 use tokio::task::JoinHandle;
 use toolkit::aws_sign::{self, Credentials, Scope};
-use toolkit::config::SecretSource;
 use toolkit::glob;
 
 use super::config::{Endpoint, Key, S3};
@@ -63,7 +62,7 @@ pub(super) async fn look(
     let store = Store::new(&settings.s3, bucket);
     let credentials = match &settings.s3.key {
         None => None,
-        Some(key) => Some(read_key(key).await?),
+        Some(key) => Some(read_key(key, job).await?),
     };
     let mut asking =
         Asking { engine, job, outcome, store: &store, settings: &settings.s3, credentials, sender: None };
@@ -99,21 +98,18 @@ fn is_bucket(name: &str) -> bool {
     (3..=63).contains(&name.len()) && name.bytes().all(good) && !name.contains("..")
 }
 
-async fn read_key(key: &Key) -> Result<Credentials, Failed> {
-    async fn read(source: &SecretSource) -> Result<toolkit::config::Secret, Failed> {
-        let read = source.read().await;
-        read.map_err(|error| Failed::new("token", Reason::Internal, toolkit::chain::chain(&error)))
-    }
-    let id = read(&key.id).await?.expose().trim().to_owned();
+async fn read_key(key: &Key, job: &Job<'_>) -> Result<Credentials, Failed> {
+    let id = job.secret("access_key_id", &key.id).await?.expose().trim().to_owned();
     // it goes into a header
     if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Failed::new("token", Reason::Internal, "access_key_id is no name of a key"));
     }
     let session_token = match &key.token {
         None => None,
-        Some(token) => Some(read(token).await?),
+        Some(token) => Some(job.secret("session_token", token).await?),
     };
-    Ok(Credentials { access_key_id: id, secret_access_key: read(&key.secret).await?, session_token })
+    let secret_access_key = job.secret("secret_access_key", &key.secret).await?;
+    Ok(Credentials { access_key_id: id, secret_access_key, session_token })
 }
 
 /// Where a bucket is.
@@ -141,7 +137,7 @@ impl<'a> Store<'a> {
             };
             (Cow::Owned(Endpoint { secure: true, host, port: 443 }), base)
         };
-        let host = if at.host.contains(':') { format!("[{}]", at.host) } else { at.host.clone() };
+        let host = open::bracketed(&at.host);
         let usual = if at.secure { 443 } else { 80 };
         let authority = if at.port == usual { host } else { format!("{host}:{}", at.port) };
         Self { at, authority, base }
@@ -255,6 +251,7 @@ impl Asking<'_, '_> {
             host: &at.host,
             port: at.port,
             preference: self.settings.preference,
+            source: None,
             tls: at.secure.then_some(&self.settings.tls_config),
             starttls: None,
         };

@@ -6,6 +6,7 @@ use toolkit::expo::{Desc, Kind, Samples};
 use super::codes::rcode_text;
 use super::message::Flags;
 use crate::outcome::Outcome;
+use crate::probe::gauge;
 
 /// What a name server answered.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,10 +56,6 @@ const FLAG: Desc<'_> = Desc {
 const RETRIED: Desc<'_> =
     gauge("dns_tcp_retried", "Whether the answer was truncated and asked for again over TCP (prober dns).");
 
-const fn gauge<'a>(name: &'a str, help: &'a str) -> Desc<'a> {
-    Desc { name, help, kind: Kind::Gauge, labels: &[] }
-}
-
 impl DnsFacts {
     /// What there may be on the page.
     pub(crate) const METRICS: &'static [Desc<'static>] =
@@ -75,7 +72,7 @@ impl DnsFacts {
         }
         let none = Answered::default();
         let found = self.answered.as_ref().unwrap_or(&none);
-        samples.add(&SUCCEEDED, &[], f64::from(u8::from(self.answered.is_some())));
+        samples.add(&SUCCEEDED, &[], f64::from(self.answered.is_some()));
         for (desc, count) in COUNTS.iter().zip(found.counts) {
             samples.add(desc, &[], f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
         }
@@ -92,9 +89,9 @@ impl Answered {
         }
         samples.add(&RCODE, &[rcode_text(self.rcode)], 1.0);
         for (flag, set) in self.flags.shown() {
-            samples.add(&FLAG, &[flag], f64::from(u8::from(set)));
+            samples.add(&FLAG, &[flag], f64::from(set));
         }
-        samples.add(&RETRIED, &[], f64::from(u8::from(self.retried)));
+        samples.add(&RETRIED, &[], f64::from(self.retried));
     }
 }
 

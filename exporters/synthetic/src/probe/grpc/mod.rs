@@ -12,7 +12,7 @@ mod status;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::open::authority;
+use super::open::{authority, bracketed};
 use super::resolve::{self, Place};
 use super::secure::{self, Wanted};
 use super::{Engine, Facts, Job};
@@ -105,8 +105,4 @@ where
 /// Host and port as a URL has them.
 fn in_authority(host: &str, port: u16) -> String {
     format!("{}:{port}", bracketed(host))
-}
-
-fn bracketed(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }

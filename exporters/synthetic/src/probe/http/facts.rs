@@ -7,6 +7,7 @@ use netprobe::phase::Phase;
 use toolkit::expo::{Desc, Kind, Samples};
 
 use crate::outcome::Outcome;
+use crate::probe::gauge;
 
 /// What was found of a page.
 #[derive(Clone, Debug, Default)]
@@ -35,10 +36,6 @@ pub struct HttpFacts {
     pub failed_by_cel: Option<bool>,
     /// When the page was changed last, as the server says.
     pub last_modified: Option<f64>,
-}
-
-const fn gauge(name: &'static str, help: &'static str) -> Desc<'static> {
-    Desc { name, help, kind: Kind::Gauge, labels: &[] }
 }
 
 const DURATION: Desc<'_> = Desc {

@@ -7,6 +7,7 @@ use toolkit::expo::{Desc, Kind, Samples};
 
 use super::socket::Mode;
 use crate::outcome::Outcome;
+use crate::probe::gauge;
 
 /// What became of a probe's packets.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,10 +47,6 @@ const SOCKET: Desc<'_> = Desc {
     kind: Kind::Gauge,
     labels: &["mode"],
 };
-
-const fn gauge<'a>(name: &'a str, help: &'a str) -> Desc<'a> {
-    Desc { name, help, kind: Kind::Gauge, labels: &[] }
-}
 
 /// Round-trip times in numbers, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -79,10 +79,10 @@ impl JourneyFacts {
     /// Hands out every sample: what it is, its labels, its value.
     pub(crate) fn each(&self, mut add: impl FnMut(&Desc<'_>, &[&str], f64)) {
         let journey = &*self.journey;
-        add(&SUCCESS, &[journey], flag(self.success));
+        add(&SUCCESS, &[journey], f64::from(self.success));
         for facts in &self.steps {
             let step = &*facts.step;
-            add(&STEP_SUCCESS, &[journey, step], flag(facts.failure.is_none()));
+            add(&STEP_SUCCESS, &[journey, step], f64::from(facts.failure.is_none()));
             add(&STEP_DURATION, &[journey, step], facts.took.as_secs_f64());
             if facts.status != 0 {
                 add(&STEP_STATUS, &[journey, step], facts.status.into());
@@ -98,8 +98,4 @@ impl JourneyFacts {
             }
         }
     }
-}
-
-fn flag(value: bool) -> f64 {
-    f64::from(u8::from(value))
 }

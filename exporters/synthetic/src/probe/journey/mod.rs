@@ -86,12 +86,7 @@ impl<'a> Way<'a> {
             values.set(name, Value { text: text.as_str().into(), json: None, origin: Origin::File });
         }
         for (name, source) in &settings.secrets {
-            let unreadable = |error| Failed::new("token", Reason::Internal, toolkit::chain::chain(&error));
-            let read = tokio::time::timeout_at(job.deadline, source.read()).await;
-            let late = |_| {
-                Failed::new("token", Reason::Timeout, format!("the secret `{name}` was not read in time"))
-            };
-            let text = read.map_err(late)?.map_err(unreadable)?;
+            let text = job.secret(name, source).await?;
             values.set(name, Value { text, json: None, origin: Origin::Secret });
         }
         let takes = settings.steps.iter().chain(&settings.cleanup).any(|step| !step.extract.is_empty());

@@ -56,14 +56,14 @@ async fn ask(
         None => None,
         Some(source) => {
             job.permit_credentials(host, port)?;
-            let read = source.read().await;
-            Some(read.map_err(|error| Failed::new("token", Reason::Internal, toolkit::chain::chain(&error)))?)
+            Some(job.secret("password", source).await?)
         }
     };
     let way = Way {
         host,
         port,
         preference: settings.preference,
+        source: None,
         tls: settings.tls.then_some(&settings.tls_config),
         starttls: Some(Protocol::Postgres),
     };

@@ -49,12 +49,11 @@ async fn ask(
         None => None,
         Some(source) => {
             job.permit_credentials(host, port)?;
-            let read = source.read().await;
-            Some(read.map_err(|error| Failed::new("token", Reason::Internal, toolkit::chain::chain(&error)))?)
+            Some(job.secret("password", source).await?)
         }
     };
     let tls = secure.then_some(&settings.tls_config);
-    let way = Way { host, port, preference: settings.preference, tls, starttls: None };
+    let way = Way { host, port, preference: settings.preference, source: None, tls, starttls: None };
     let mut stream = open::open(engine, job, way, outcome).await?;
     if let Some(password) = &password {
         let words = [Some("AUTH"), settings.username.as_deref(), Some(password.expose())];

@@ -72,7 +72,7 @@ fn step(item: &Item<'_>) -> Option<Step> {
 }
 
 /// Bytes as they are, or a text's.
-fn bytes(item: &Item<'_>) -> Option<Vec<u8>> {
+pub(crate) fn bytes(item: &Item<'_>) -> Option<Vec<u8>> {
     match item.binary() {
         Some(bytes) => Some(bytes.to_vec()),
         None => item.string().map(String::into_bytes),

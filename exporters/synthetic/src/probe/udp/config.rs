@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use toolkit::config::{Fields, Item};
+use toolkit::config::Fields;
 use toolkit::regexp;
 
 use crate::probe::script::{self, Expect};
@@ -27,21 +27,13 @@ impl Udp {
         let preference = Preference::decode(fields);
         let source = tcp::source(fields);
         let pattern = fields.parsed("expect", regexp::compile).map(Expect::Regex);
-        let start = fields.item("expect_bytes").and_then(|item| bytes(&item)).map(Expect::Bytes);
+        let start = fields.item("expect_bytes").and_then(|item| script::bytes(&item)).map(Expect::Bytes);
         fields.require("send");
-        let send = fields.item("send").and_then(|item| bytes(&item))?;
+        let send = fields.item("send").and_then(|item| script::bytes(&item))?;
         if send.len() > LARGEST {
             fields.problem("send", format!("a datagram has {LARGEST} bytes at most"));
         }
         Some(Self { preference, source, send, expect: pattern.into_iter().chain(start).collect() })
-    }
-}
-
-/// Bytes as they are, or a text's.
-fn bytes(item: &Item<'_>) -> Option<Vec<u8>> {
-    match item.binary() {
-        Some(bytes) => Some(bytes.to_vec()),
-        None => item.string().map(String::into_bytes),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use netprobe::trust::Stamp;
@@ -25,7 +25,8 @@ pub struct Lists {
 
 #[derive(Debug)]
 struct Known {
-    stamp: Stamp,
+    /// `None` after a reload: the same text may mean other checks now.
+    stamp: Option<Stamp>,
     targets: Vec<Scheduled>,
     failed: bool,
 }
@@ -48,7 +49,7 @@ impl Lists {
 
     fn refresh_file(&mut self, list: &FileSd, path: &Path) -> bool {
         let stamp = std::fs::metadata(path).map(|metadata| Stamp::of(&metadata)).unwrap_or_default();
-        if self.known.get(path).is_some_and(|known| known.stamp == stamp) {
+        if self.known.get(path).is_some_and(|known| known.stamp == Some(stamp)) {
             return false;
         }
         let old = self.known.remove(path).map(|known| known.targets);
@@ -62,8 +63,13 @@ impl Lists {
                 (old.unwrap_or_default(), true)
             }
         };
-        self.known.insert(path.to_owned(), Known { stamp, targets, failed });
+        self.known.insert(path.to_owned(), Known { stamp: Some(stamp), targets, failed });
         true
+    }
+
+    /// Has all files read again at the next look, because what they mean has changed.
+    fn doubt(&mut self) {
+        self.known.values_mut().for_each(|known| known.stamp = None);
     }
 
     /// All targets: those of the configuration, then those of the files. One that is there twice counts once.
@@ -80,28 +86,35 @@ impl Lists {
 }
 
 /// Hands the targets of the configuration and of all lists to the schedule, now and whenever a list changes. `tell` gets
-/// the number of files that cannot be read.
+/// the number of files that cannot be read. `known` outlives this: a file that is wrong when the configuration is read
+/// again keeps the targets it had.
 pub async fn watch(
     schedule: Arc<Schedule<Checks>>,
+    known: Arc<Mutex<Lists>>,
     own: Vec<Scheduled>,
     lists: Vec<FileSd>,
     tell: impl Fn(u64) + Send,
 ) {
     let pause = lists.iter().map(|list| list.refresh).min().unwrap_or(Duration::MAX);
-    let mut known = Lists::default();
     let mut first = true;
     loop {
-        let lists = lists.clone();
+        let (looking, lists) = (Arc::clone(&known), lists.clone());
         let looked = tokio::task::spawn_blocking(move || {
-            let news = known.refresh(&lists);
-            (known, news)
+            let mut known = looking.lock().unwrap_or_else(PoisonError::into_inner);
+            if first {
+                known.doubt();
+            }
+            known.refresh(&lists)
         });
         // files are read by our own code, which does not panic
-        let Ok((looked, news)) = looked.await else { return };
-        known = looked;
-        tell(known.failing());
-        if news || first {
-            schedule.replace(known.all(&own));
+        let Ok(news) = looked.await else { return };
+        let (failing, targets) = {
+            let known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            (known.failing(), (news || first).then(|| known.all(&own)))
+        };
+        tell(failing);
+        if let Some(targets) = targets {
+            schedule.replace(targets);
         }
         first = false;
         sleep(pause).await;

@@ -20,7 +20,7 @@ use crate::check;
 use crate::checks::Checks;
 use crate::config::{Config, Module};
 use crate::flags::Flags;
-use crate::lists;
+use crate::lists::{self, Lists};
 use crate::metrics::{self, Extra, NAMESPACE, exporter};
 use crate::probe::{Engine, Job};
 
@@ -38,6 +38,8 @@ pub struct Cert {
     engine: Arc<Engine>,
     config: RwLock<Arc<Config>>,
     schedule: Arc<Schedule<Checks>>,
+    /// What the lists of targets held when they were read last.
+    lists: Arc<Mutex<Lists>>,
     /// Reads the lists of targets.
     watch: Mutex<Option<AbortHandle>>,
     failing_lists: Arc<AtomicU64>,
@@ -83,6 +85,7 @@ impl Program for Cert {
             config: RwLock::default(),
             watch: Mutex::default(),
             failing_lists: Arc::default(),
+            lists: Arc::default(),
         };
         program.take(config);
         Ok(program)
@@ -179,7 +182,8 @@ impl Cert {
         let failing = Arc::clone(&self.failing_lists);
         let tell = move |count| failing.store(count, Ordering::Relaxed);
         let (own, lists) = (config.targets.clone(), config.file_sd.clone());
-        let watching = tokio::spawn(lists::watch(Arc::clone(&self.schedule), own, lists, tell));
+        let (schedule, known) = (Arc::clone(&self.schedule), Arc::clone(&self.lists));
+        let watching = tokio::spawn(lists::watch(schedule, known, own, lists, tell));
         let old = self.watch.lock().unwrap_or_else(PoisonError::into_inner).replace(watching.abort_handle());
         if let Some(old) = old {
             old.abort();

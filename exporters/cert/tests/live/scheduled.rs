@@ -94,6 +94,16 @@ async fn lists_are_read_again_and_a_wrong_one_keeps_what_it_had() {
         ],
     )
     .await;
+    // also when the configuration is read again
+    exporter.reload().await;
+    says(
+        &exporter,
+        &[
+            &format!("ssl_probe_success{{target=\"{target}\",env=\"prod\"}} 1"),
+            "ssl_exporter_target_files_failing 1",
+        ],
+    )
+    .await;
     write(&folder, "list.json", "[]");
     write(
         &folder,

@@ -47,7 +47,7 @@ pub trait Work: Send + Sync + 'static {
 pub struct Ended<R> {
     /// What it found.
     pub found: Arc<R>,
-    /// How long after its time it began; of one that somebody asked for, how long it waited for its place.
+    /// How long after its time it began.
     pub late: Duration,
     /// How long it took.
     pub took: Duration,
@@ -72,17 +72,6 @@ pub enum Standing<'a, R> {
     Fresh(&'a Ended<R>),
     /// Its last result is too old to say anything of the present.
     Stale(&'a Ended<R>),
-}
-
-/// Why a check that somebody asked for was not done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotRun {
-    /// There is no such target.
-    Unknown,
-    /// It is being checked just now.
-    Busy,
-    /// The check broke off.
-    Broken,
 }
 
 /// Numbers about the schedule, for the page.
@@ -229,24 +218,6 @@ impl<W: Work> Schedule<W> {
         plan.due = due.into();
         drop(plan);
         self.changed.notify_one();
-    }
-
-    /// Checks a target now, beside its cadence, as soon as there is a place. The check goes on when nobody waits for
-    /// it any more.
-    ///
-    /// # Errors
-    /// There is no such target, or it is being checked already.
-    pub async fn run_now(
-        self: &Arc<Self>,
-        key: &<W::Target as Target>::Key,
-    ) -> Result<Ended<W::Found>, NotRun> {
-        let asked = Instant::now();
-        let slots = Arc::clone(&lock(&self.plan).slots);
-        let slot = slots.iter().find(|slot| slot.target.key() == *key).ok_or(NotRun::Unknown)?;
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_closed| NotRun::Broken)?;
-        let running = Running::begin(self, slot).ok_or(NotRun::Busy)?;
-        let late = asked.elapsed();
-        tokio::spawn(running.run(late, place)).await.map_err(|_panicked| NotRun::Broken)
     }
 
     /// Waits until somebody is due and starts the check, or until the targets change.

@@ -173,20 +173,6 @@ async fn places_that_are_taken_are_given_up_when_they_are_free() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_asked_for_is_checked_now() {
-    let schedule = schedule(5, 3);
-    schedule.replace(vec![target("a:1", 86_400)]);
-    let asked = "a:1".to_owned();
-    assert_eq!(schedule.run_now(&"b:1".to_owned()).await.unwrap_err(), NotRun::Unknown);
-    let (first, second) = tokio::join!(schedule.run_now(&asked), schedule.run_now(&asked));
-    assert_eq!(*first.unwrap().found, asked);
-    assert_eq!(second.unwrap_err(), NotRun::Busy);
-    assert_eq!(numbers(&schedule), (1, 0, 0));
-    schedule.replace(vec![target("bad:1", 86_400)]);
-    assert_eq!(schedule.run_now(&"bad:1".to_owned()).await.unwrap_err(), NotRun::Broken);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_reload_keeps_the_results_of_targets_that_stay() {
     let schedule = schedule(1, 10);
     schedule.replace(vec![target("stays:1", 60), target("goes:1", 60)]);

@@ -37,6 +37,7 @@ pub mod route;
 pub mod routing;
 pub mod sources;
 pub mod store;
+pub mod template;
 pub mod watch;
 
 use std::path::PathBuf;

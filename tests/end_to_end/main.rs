@@ -1,5 +1,8 @@
-//! An alert all the way, on real servers: Redis, redis-exporter, Prometheus, Alertmanager, alertrouter, and the
-//! doubles of Slack and of a mail server.
-#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+//! The suite on real servers: an alert goes all the way, a healthy stage shows data everywhere and stays silent, and each
+//! fault raises its own alert and no other.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
+mod dashboards;
+mod drill;
+mod healthy;
 mod pipeline;

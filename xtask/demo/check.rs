@@ -5,12 +5,14 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use kit::slack::Message;
 use kit::smtp::Mail;
+use stage::delivery::{CHANNEL, ONCALL};
+use stage::faults::Fault;
+use stage::ports::Ports;
+use stage::{Options, Stage};
 
 use crate::folder::DemoFolder;
-use crate::ports::Ports;
-use crate::programs::CHANNEL;
-use crate::screen::{line, step};
-use crate::stage::Stage;
+use crate::screen::{Screen, line, step};
+use crate::stay::PACE;
 
 /// The alert that a stopped Redis raises.
 const ALERT: &str = "RedisDown";
@@ -20,7 +22,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(folder: DemoFolder) -> Result<()> {
     let folder = folder.begin()?;
-    let stage = Box::pin(Stage::start(Ports::Any, &folder)).await?;
+    // nobody will open the page
+    let options = Options { ports: Ports::Any, pace: PACE, page: "http://127.0.0.1:8025".to_owned() };
+    let stage = Box::pin(Stage::start(&options, &Screen::new())).await?;
+    folder.keep_logs()?;
     let played = play(&stage).await;
     if played.is_err() {
         line(&format!("the logs are in {}", folder.logs().display()));
@@ -30,15 +35,16 @@ pub(crate) async fn run(folder: DemoFolder) -> Result<()> {
 }
 
 async fn play(stage: &Stage) -> Result<()> {
-    step("Redis stops", stage.redis.stop(), |_| String::new()).await?;
+    step("Redis stops", Fault::Redis.begin(stage), |()| String::new()).await?;
     let fired = step("Slack message", message(stage), first_line).await?;
     step("mail", mail(stage, "FIRING"), String::clone).await?;
-    step("Redis starts again", stage.redis.start_again(), |_| String::new()).await?;
+    step("Redis starts again", Fault::Redis.end(stage), |()| String::new()).await?;
     let edited = step("Slack message edited", resolved(stage, &fired.ts), first_line).await?;
     step("second mail", mail(stage, "RESOLVED"), String::clone).await?;
     ensure!(edited.edits() > 0, "the message says that it is resolved, but was not edited");
     let others = stage.slack.read(|workspace| {
-        let first = workspace.messages(CHANNEL).iter().filter(|message| !message.is_reply());
+        let all = [CHANNEL, ONCALL].into_iter().flat_map(|channel| workspace.messages(channel));
+        let first = all.filter(|message| !message.is_reply());
         first.filter(|message| message.ts != fired.ts).map(Message::words).collect::<Vec<_>>()
     });
     ensure!(others.is_empty(), "there are messages that nobody expects: {others:?}");
@@ -50,12 +56,12 @@ fn first_line(message: &Message) -> String {
 }
 
 async fn message(stage: &Stage) -> Result<Message> {
-    stage.slack.wait_for(PATIENCE, |workspace| workspace.find(CHANNEL, ALERT).cloned()).await
+    stage.slack.wait_for(PATIENCE, |workspace| workspace.find(ONCALL, ALERT).cloned()).await
 }
 
 async fn resolved(stage: &Stage, ts: &str) -> Result<Message> {
     let message = stage.slack.wait_for(PATIENCE, |workspace| {
-        let message = workspace.messages(CHANNEL).iter().find(|message| message.ts == ts)?;
+        let message = workspace.messages(ONCALL).iter().find(|message| message.ts == ts)?;
         message.words().to_lowercase().contains("resolved").then(|| message.clone())
     });
     message.await

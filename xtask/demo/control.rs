@@ -1,66 +1,94 @@
-//! The demo's own page: the inbox in a frame, links, and buttons that stop Redis and start it again.
+//! The demo's own page: the inbox in a frame, links, and buttons that break things and mend them.
 //!
 //! | request | what it does |
 //! |---|---|
 //! | `GET /` | the page |
-//! | `GET /redis` | `up` or `down` |
+//! | `GET /faults` | what is broken, names with blanks between |
 //! | `GET /runbooks/NAME.md` | the runbook that a message links to |
 //! | `GET /d/…` | what stands in the place of Grafana, to whose dashboards messages link |
-//! | `POST /redis/stop`, `POST /redis/start` | stops and starts Redis; a browser is sent back to the page |
+//! | `POST /break/NAME`, `POST /restore/NAME` | breaks something, mends it |
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, ORIGIN};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use kit::http::Client;
+use stage::Stage;
+use stage::faults::Fault;
 use tokio::net::TcpListener;
-use tokio::task::{AbortHandle, spawn_local};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::folder::DemoFolder;
 use crate::screen::line;
-use crate::watched_redis::WatchedRedis;
 
 /// The running page.
 pub(crate) struct Control {
     port: u16,
-    serving: AbortHandle,
+    serving: JoinHandle<()>,
+    orders: mpsc::Receiver<Order>,
 }
 
+/// What somebody at the page wants: to break something or to mend it, and where the answer goes.
+struct Order {
+    fault: Fault,
+    breaks: bool,
+    answer: oneshot::Sender<Result<String>>,
+}
+
+/// Orders that may wait: people click, and each is done in a second.
+const WAITING: usize = 16;
+
 impl Control {
-    pub(crate) async fn start(
-        port: u16,
-        redis: Arc<WatchedRedis>,
-        inbox: String,
-        links: Vec<(&'static str, String)>,
-    ) -> Result<Self> {
+    pub(crate) async fn start(port: u16, inbox: &str, links: &[(&'static str, String)]) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
         let listener = listener.with_context(|| format!("cannot listen on port {port}"))?;
-        let page = Arc::new(Page { redis, html: html(&inbox, &links) });
-        let serving = spawn_local(async move {
+        let (sender, orders) = mpsc::channel(WAITING);
+        let page = Arc::new(Page { html: html(inbox, links), orders: sender, broken: Mutex::default() });
+        let serving = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let page = Arc::clone(&page);
-                let service = service_fn(move |request| {
+                let service = service_fn(move |request: Request<Incoming>| {
                     let page = Arc::clone(&page);
                     async move { Ok::<_, Infallible>(page.answer(&request).await) }
                 });
                 // a connection that breaks is the browser's business
-                spawn_local(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                while connections.try_join_next().is_some() {}
             }
         });
-        Ok(Self { port, serving: serving.abort_handle() })
+        Ok(Self { port, serving, orders })
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port)
+    }
+
+    /// Does what is ordered, one thing after the other, for ever.
+    pub(crate) async fn obey(&mut self, stage: &Stage) {
+        while let Some(Order { fault, breaks, answer }) = self.orders.recv().await {
+            let done = if breaks {
+                let said = format!("{}; the alert comes in some ten seconds", fault.says());
+                fault.begin(stage).await.map(|()| said)
+            } else {
+                let said =
+                    format!("`{}` is as it was; what it raised resolves in some seconds", fault.name());
+                fault.end(stage).await.map(|()| said)
+            };
+            // who has gone away does not want to know
+            drop(answer.send(done));
+        }
     }
 }
 
@@ -70,11 +98,11 @@ impl Drop for Control {
     }
 }
 
-/// Asks the demo that runs to `stop` or `start` its Redis.
-pub(crate) async fn ask(folder: &DemoFolder, what: &str) -> Result<()> {
+/// Asks the demo that runs to `break` or `restore` something.
+pub(crate) async fn ask(folder: &DemoFolder, what: &str, name: &str) -> Result<()> {
     const NONE: &str = "no demo is running; hint: start one in another terminal with `cargo xtask demo`";
     let Some(url) = folder.control_url() else { bail!(NONE) };
-    let answer = Client::new().post(&format!("{url}redis/{what}"), "text/plain", "").await.context(NONE)?;
+    let answer = Client::new().post(&format!("{url}{what}/{name}"), "text/plain", "").await.context(NONE)?;
     line(answer.ok()?.text().trim_end());
     line(&format!("watch it at {url}"));
     Ok(())
@@ -85,26 +113,52 @@ const NO_GRAFANA: &str = "here Grafana would show the dashboard; it is not part 
                           hint: `docker compose up` starts the suite with Grafana, see dashboards/";
 
 struct Page {
-    redis: Arc<WatchedRedis>,
     html: String,
+    orders: mpsc::Sender<Order>,
+    broken: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Page {
     async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/") => reply(StatusCode::OK, "text/html; charset=utf-8", &self.html),
-            (&Method::GET, "/redis") => {
-                text(StatusCode::OK, if self.redis.runs().await { "up" } else { "down" })
-            }
+            (&Method::GET, "/faults") => text(StatusCode::OK, &self.broken()),
             (&Method::GET, path) if path.starts_with("/runbooks/") => runbook(path),
             (&Method::GET, path) if path.starts_with("/d/") => text(StatusCode::OK, NO_GRAFANA),
-            (&Method::POST, "/redis/stop" | "/redis/start") if is_foreign(request.headers()) => {
+            (&Method::POST, _) if is_foreign(request.headers()) => {
                 text(StatusCode::FORBIDDEN, "another site's page may not do this")
             }
-            (&Method::POST, "/redis/stop") => done(request.headers(), self.redis.stop().await),
-            (&Method::POST, "/redis/start") => done(request.headers(), self.redis.start_again().await),
+            (&Method::POST, path) => match path.trim_start_matches('/').split_once('/') {
+                Some(("break", name)) => done(self.order(name, true).await),
+                Some(("restore", name)) => done(self.order(name, false).await),
+                _ => text(StatusCode::NOT_FOUND, "not found"),
+            },
             _ => text(StatusCode::NOT_FOUND, "not found"),
         }
+    }
+
+    /// The names of what is broken now.
+    fn broken(&self) -> String {
+        let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.iter().copied().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Has something broken or mended; says what a person should know now.
+    async fn order(&self, name: &str, breaks: bool) -> Result<String> {
+        let Some(fault) = Fault::of(name) else {
+            bail!("nothing is called `{name}`; there are: {}", Fault::ALL.map(Fault::name).join(", "));
+        };
+        let (answer, answered) = oneshot::channel();
+        let sent = self.orders.send(Order { fault, breaks, answer }).await;
+        sent.map_err(|_| anyhow!("the demo is ending"))?;
+        let said = answered.await.context("the demo is ending")??;
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        if breaks {
+            broken.insert(fault.name())
+        } else {
+            broken.remove(fault.name())
+        };
+        Ok(said)
     }
 }
 
@@ -126,17 +180,11 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     value(ORIGIN).is_some_and(|origin| Some(origin) != own.as_deref())
 }
 
-fn done(headers: &HeaderMap, said: Result<&str>) -> Response<Full<Bytes>> {
-    let mut response = match said {
-        Ok(said) => text(StatusCode::OK, said),
-        Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}")),
-    };
-    // browsers say where a form comes from
-    if headers.contains_key(ORIGIN) {
-        *response.status_mut() = StatusCode::SEE_OTHER;
-        response.headers_mut().insert(LOCATION, hyper::header::HeaderValue::from_static("/"));
+fn done(said: Result<String>) -> Response<Full<Bytes>> {
+    match said {
+        Ok(said) => text(StatusCode::OK, &said),
+        Err(error) => text(StatusCode::BAD_REQUEST, &format!("{error:#}")),
     }
-    response
 }
 
 fn text(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
@@ -155,5 +203,11 @@ fn reply(status: StatusCode, content_type: &'static str, body: &str) -> Response
 fn html(inbox: &str, links: &[(&str, String)]) -> String {
     let link = |(name, url): &(&str, String)| format!("<a href=\"{url}\" target=\"_blank\">{name}</a>");
     let links: Vec<String> = links.iter().map(link).collect();
-    include_str!("page.html").replace("{{links}}", &links.join("\n")).replace("{{inbox}}", inbox)
+    let button =
+        |fault: Fault| format!("<button name=\"{}\" title=\"{}\">{0}</button>", fault.name(), fault.says());
+    let buttons = Fault::ALL.map(button).join("\n");
+    include_str!("page.html")
+        .replace("{{links}}", &links.join("\n"))
+        .replace("{{faults}}", &buttons)
+        .replace("{{inbox}}", inbox)
 }

@@ -1,17 +1,13 @@
-//! The demo: real Redis, Prometheus and Alertmanager, our programs between them, and an inbox that shows what arrives.
+//! The demo: the whole suite on real servers, an inbox that shows what arrives, and buttons that break things.
 //!
-//! ```text
-//! Redis ← redis-exporter ← Prometheus (rules/) → Alertmanager → alertrouter → Slack double, SMTP double → inbox
-//! ```
-//!
-//! `cargo xtask demo` builds and starts this with one word: `stay`, `check`, `break redis` or `restore redis`.
+//! The servers and programs are the crate `stage`; here is what a person sees of it. `cargo xtask demo` builds and starts
+//! this with `stay`, `check`, `break NAME` or `restore NAME`.
 //!
 //! Invariants: everything listens on loopback; nothing outlives the demo, however it ends.
 
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use tokio::task::LocalSet;
 
 use crate::folder::DemoFolder;
 
@@ -19,13 +15,8 @@ mod check;
 mod control;
 mod folder;
 mod news;
-mod ports;
-mod programs;
-mod rules;
 mod screen;
-mod stage;
 mod stay;
-mod watched_redis;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -39,18 +30,13 @@ fn main() -> ExitCode {
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn run(arguments: &[&str]) -> Result<()> {
-    LocalSet::new().run_until(act(arguments)).await
-}
-
-async fn act(arguments: &[&str]) -> Result<()> {
     let folder = DemoFolder::find()?;
     match arguments {
         ["stay"] => stay::run(folder).await,
         ["check"] => check::run(folder).await,
-        ["break", "redis"] => control::ask(&folder, "stop").await,
-        ["restore", "redis"] => control::ask(&folder, "start").await,
+        [what @ ("break" | "restore"), name] => control::ask(&folder, what, name).await,
         _ => bail!("this is a part of `cargo xtask demo`; hint: start that"),
     }
 }

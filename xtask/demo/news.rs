@@ -6,7 +6,7 @@ use jiff::Zoned;
 use kit::slack::Call;
 
 use crate::screen::{line, paint};
-use crate::stage::Stage;
+use stage::Stage;
 
 /// How long to wait for news at once; there is no end to it but the demo's.
 const LONG: Duration = Duration::from_hours(24);

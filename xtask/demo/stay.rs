@@ -1,13 +1,23 @@
 //! The demo for a person: starts, says what to open, tells what happens, and stays until Ctrl-C.
 
+use std::time::Duration;
+
 use anyhow::Result;
+use stage::faults::Fault;
+use stage::ports::Ports;
+use stage::prometheus::Pace;
+use stage::{Options, Stage};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::control::Control;
 use crate::folder::DemoFolder;
 use crate::news;
-use crate::ports::Ports;
-use crate::screen::{line, paint};
-use crate::stage::Stage;
+use crate::screen::{Screen, line, paint};
+
+/// How often Prometheus scrapes here, and what stands for the rules' `for:`. Not less: some alerts are about what is
+/// missing, and everything needs a moment to come back.
+pub(crate) const PACE: Pace =
+    Pace { interval: Duration::from_secs(1), pending: Some(Duration::from_secs(7)) };
 
 pub(crate) async fn run(folder: DemoFolder) -> Result<()> {
     let folder = folder.begin()?;
@@ -23,14 +33,20 @@ pub(crate) async fn run(folder: DemoFolder) -> Result<()> {
         }
     };
     line("");
+    let port = Ports::Friendly.choose(8025)?;
+    let options = Options { ports: Ports::Friendly, pace: PACE, page: format!("http://127.0.0.1:{port}") };
+    let screen = Screen::new();
     let stage = tokio::select! {
-        stage = Box::pin(Stage::start(Ports::Friendly, &folder)) => stage?,
+        stage = Box::pin(Stage::start(&options, &screen)) => stage?,
         () = told() => return Ok(()),
     };
-    folder.announce(&stage.control.url())?;
-    invite(&stage, &folder.logs().display().to_string());
+    folder.keep_logs()?;
+    let mut control = Control::start(port, &stage.inbox.url(), &links(&stage)).await?;
+    folder.announce(&control.url())?;
+    invite(&stage, &control.url(), &folder.logs().display().to_string());
     tokio::select! {
         () = news::tell(&stage) => {}
+        () = control.obey(&stage) => {}
         () = told() => {}
     }
     line("\nending everything …");
@@ -41,14 +57,29 @@ pub(crate) async fn run(folder: DemoFolder) -> Result<()> {
     Ok(())
 }
 
-fn invite(stage: &Stage, logs: &str) {
+/// What the page links to.
+fn links(stage: &Stage) -> Vec<(&'static str, String)> {
+    let programs = &stage.programs;
+    vec![
+        ("alerts", format!("{}/alerts", stage.prometheus.url())),
+        ("targets", format!("{}/targets", stage.prometheus.url())),
+        ("Alertmanager", programs.alertmanager.url()),
+        ("status page", format!("{}/status", programs.synthetic_exporter.url())),
+        ("probes", programs.synthetic_exporter.url()),
+        ("bills", programs.cost_exporter.url()),
+        ("alertrouter", programs.alertrouter.url()),
+    ]
+}
+
+fn invite(stage: &Stage, control: &str, logs: &str) {
+    let programs = &stage.programs;
     let rows = [
-        ("the demo", stage.control.url(), "the inbox, and buttons to stop Redis and start it again"),
-        ("inbox", stage.inbox.url(), "Slack messages and mails alone"),
+        ("the demo", control.to_owned(), "the inbox, and buttons that break things"),
         ("Prometheus", format!("{}/alerts", stage.prometheus.url()), "every alert and its state"),
-        ("Alertmanager", stage.alertmanager.url(), "what Prometheus has sent"),
-        ("redis-exporter", stage.exporter.url(), "its page, /metrics"),
-        ("alertrouter", stage.router.url(), "its page, /metrics"),
+        ("Alertmanager", programs.alertmanager.url(), "what Prometheus has sent"),
+        ("status page", format!("{}/status", programs.synthetic_exporter.url()), "what customers see"),
+        ("inbox", stage.inbox.url(), "Slack messages and mails alone"),
+        ("shop", stage.shop.url(), "the application that is watched"),
     ];
     line("\nopen");
     for (name, url, what) in rows {
@@ -57,6 +88,8 @@ fn invite(stage: &Stage, logs: &str) {
     line("\ntry, in another terminal (the alert comes after some ten seconds)");
     line("  cargo xtask demo --break redis");
     line("  cargo xtask demo --restore redis");
+    let names = Fault::ALL.map(Fault::name).join(", ");
+    line(&paint("2", &format!("  to break: {names}")));
     line(&format!("\nlogs are in {logs}"));
     line("Ctrl-C ends everything and leaves nothing behind\n");
 }

@@ -1,7 +1,7 @@
 //! Writes the generated parts of the documentation, or with `check` tells which are not up to date.
 //!
 //! A part stands between `<!-- flags:begin -->` and `<!-- flags:end -->` (or `metrics`); all else in the file is its
-//! writer's. A new program is one element of [`DOCUMENTS`].
+//! writer's. A new program is one element of [`DOCUMENTS`]. Whole files are those of [`kubernetes`].
 
 use std::fs;
 use std::io::Write;
@@ -20,6 +20,7 @@ use toolkit::cli::command;
 use crate::part::{changes, replace};
 
 mod flags;
+mod kubernetes;
 mod metrics;
 mod part;
 
@@ -84,6 +85,20 @@ fn run(word: Option<&str>) -> Result<bool> {
         });
         good &= fresh;
     }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let whole = kubernetes::files(&root)?;
+    for (file, text) in &whole {
+        let old = fs::read_to_string(root.join(file)).unwrap_or_default();
+        good &= put(file, &old, text, check)?;
+    }
+    for file in kubernetes::leftovers(&root, &whole)? {
+        if check {
+            say(&format!("{file} is of no use any more"));
+            good = false;
+        } else {
+            fs::remove_file(root.join(&file)).with_context(|| format!("cannot remove {file}"))?;
+        }
+    }
     Ok(good)
 }
 
@@ -95,15 +110,22 @@ fn refresh(document: &Document, check: bool) -> Result<bool> {
     for (word, make) in document.parts {
         new = replace(&new, word, &make()).with_context(|| document.file)?;
     }
+    put(document.file, &old, &new, check)
+}
+
+/// Writes a file that has changed, or tells whether it has.
+fn put(file: &str, old: &str, new: &str, check: bool) -> Result<bool> {
     if new == old {
         return Ok(true);
     }
     if check {
-        say(&format!("{} is not up to date:\n{}", document.file, changes(&old, &new)));
+        say(&format!("{file} is not up to date:\n{}", changes(old, new)));
         return Ok(false);
     }
-    fs::write(&path, new).with_context(|| format!("cannot write {}", document.file))?;
-    say(&format!("{} is written", document.file));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
+    fs::create_dir_all(path.parent().context("a file without a folder")?)?;
+    fs::write(&path, new).with_context(|| format!("cannot write {file}"))?;
+    say(&format!("{file} is written"));
     Ok(true)
 }
 

@@ -12,9 +12,9 @@ pub(crate) fn redis() -> String {
     table("redis", redis_exporter::metrics().into_iter())
 }
 
-/// All metrics of cert-exporter's probes and targets, one row each.
+/// All metrics of cert-exporter's probes and targets, and of itself, one row each.
 pub(crate) fn cert() -> String {
-    table(cert_exporter::NAMESPACE, cert_exporter::METRICS.iter().copied())
+    table(cert_exporter::NAMESPACE, cert_exporter::METRICS.iter().copied().chain(cert_exporter::OWN_METRICS))
 }
 
 /// All metrics of synthetic-exporter, one row each: of probes and checks, of services, of the exporter itself.

@@ -32,6 +32,11 @@ const ALERTMANAGER: Package = Package {
     programs: &[&["prometheus-alertmanager", "alertmanager"]],
     python: None,
 };
+const NODE_EXPORTER: Package = Package {
+    name: "prometheus-node-exporter",
+    programs: &[&["prometheus-node-exporter", "node_exporter"]],
+    python: None,
+};
 const GCC: Package = Package { name: "gcc", programs: &[&["cc"]], python: None };
 const OPENMETRICS_PARSER: Package =
     Package { name: "python3-prometheus-client", programs: &[], python: Some("prometheus_client") };
@@ -49,8 +54,12 @@ const NPM: Package = Package { name: "npm", programs: &[&["npm"]], python: None 
 /// The same: Redis 5.0 and 6.2.
 const PIP: Package = Package { name: "python3-pip", programs: &[&["pip3", "pip"]], python: None };
 
+/// Says what it thinks of our units.
+const SYSTEMD: Package = Package { name: "systemd", programs: &[&["systemd-analyze"]], python: None };
+
 /// What the demo needs.
-pub(crate) const DEMO: &[Package] = &[GCC, REDIS, PROMETHEUS, ALERTMANAGER];
+pub(crate) const DEMO: &[Package] =
+    &[GCC, REDIS, PROMETHEUS, ALERTMANAGER, NODE_EXPORTER, POSTGRES_CLIENT, NPM];
 
 /// What the tests need.
 pub(crate) const TEST: &[Package] = &[
@@ -58,6 +67,7 @@ pub(crate) const TEST: &[Package] = &[
     REDIS,
     PROMETHEUS,
     ALERTMANAGER,
+    NODE_EXPORTER,
     OPENMETRICS_PARSER,
     CHROMIUM,
     POSTGRES_CLIENT,
@@ -66,6 +76,7 @@ pub(crate) const TEST: &[Package] = &[
     OPENSSL,
     NPM,
     PIP,
+    SYSTEMD,
 ];
 
 /// Asked by Debian's packages before they start a service; 101 means no.
@@ -161,9 +172,9 @@ fn apt(arguments: &[&str]) -> Result<()> {
 /// is to be done, and where it fails the person is not worse off than with apt alone.
 fn disable_services(packages: &[&str]) {
     if Path::new("/run/systemd/system").is_dir() {
-        let services = packages
-            .iter()
-            .filter(|name| [REDIS, PROMETHEUS, ALERTMANAGER, PGBOUNCER].iter().any(|p| p.name == **name));
+        let services = packages.iter().filter(|name| {
+            [REDIS, PROMETHEUS, ALERTMANAGER, NODE_EXPORTER, PGBOUNCER].iter().any(|p| p.name == **name)
+        });
         let mut systemctl = Command::new("systemctl");
         systemctl
             .arg("disable")

@@ -6,6 +6,8 @@
 //! | `demo` | starts the whole suite for a person and shows an alert arrive |
 //! | `bench` | runs the benchmarks, and our exporters beside their peers |
 //! | `docs` | writes the generated parts of the documentation |
+//! | `smoke` | makes the images and runs them in Docker until all are healthy |
+//! | `package` | makes a Debian package of each program |
 //!
 //! This binary must never depend on another crate of the workspace: it has to run seconds after a fresh clone, to
 //! say what is missing before anything long is built. What needs the workspace (`demo/`, `docs/`, `compare/`) is
@@ -14,7 +16,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
 use crate::screen::Screen;
 use crate::workspace::{Workspace, become_program};
@@ -22,11 +24,16 @@ use crate::workspace::{Workspace, become_program};
 mod counts;
 mod demo;
 mod machine;
+mod package;
+mod programs;
 mod promtool;
 mod run;
 mod screen;
+mod smoke;
+mod stack;
 mod steps;
 mod test;
+mod tools;
 mod workspace;
 
 /// The developer's commands.
@@ -51,6 +58,10 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Make the images of the Dockerfile without a registry, and run them in Docker until all are healthy
+    Smoke,
+    /// Make a Debian package of each program, in target/package
+    Package,
 }
 
 #[derive(clap::Args)]
@@ -59,17 +70,12 @@ struct Demo {
     /// Let an alert fire and resolve without anybody watching, and exit with 0 or 1
     #[arg(long)]
     check: bool,
-    /// Stop a server of the running demo
-    #[arg(long = "break", value_name = "SERVER")]
-    stop: Option<Breakable>,
-    /// Start that server again
-    #[arg(long, value_name = "SERVER")]
-    restore: Option<Breakable>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Breakable {
-    Redis,
+    /// Break something in the running demo, `redis` for example; a wrong name is answered with all there are
+    #[arg(long = "break", value_name = "NAME")]
+    fault: Option<String>,
+    /// Mend it
+    #[arg(long, value_name = "NAME")]
+    restore: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -88,14 +94,14 @@ fn run(command: &Command, screen: &Screen) -> Result<bool> {
     let workspace = Workspace::find()?;
     match command {
         Command::Test => test::run(&workspace, screen),
-        Command::Demo(Demo { check, stop, restore }) => {
-            let arguments = match (stop, restore) {
-                (Some(Breakable::Redis), _) => vec!["break", "redis"],
-                (_, Some(Breakable::Redis)) => vec!["restore", "redis"],
+        Command::Demo(Demo { check, fault, restore }) => {
+            let arguments = match (fault, restore) {
+                (Some(name), _) => vec!["break", name],
+                (_, Some(name)) => vec!["restore", name],
                 _ if *check => vec!["check"],
                 _ => vec!["stay"],
             };
-            if stop.is_none() && restore.is_none() && !machine::prepare(machine::DEMO, screen)? {
+            if fault.is_none() && restore.is_none() && !machine::prepare(machine::DEMO, screen)? {
                 return Ok(false);
             }
             workspace.build(&["--bins", "--example", "demo"])?;
@@ -117,5 +123,7 @@ fn run(command: &Command, screen: &Screen) -> Result<bool> {
             workspace.build(&["--example", "docs"])?;
             become_program(workspace.example("docs", if *check { &["check"] } else { &["write"] }))
         }
+        Command::Smoke => smoke::run(&workspace, screen),
+        Command::Package => package::run(&workspace, screen).map(|()| true),
     }
 }

@@ -10,11 +10,12 @@ use crate::machine;
 use crate::promtool;
 use crate::run::Ran;
 use crate::screen::Screen;
+use crate::stack;
 use crate::steps::{Found, Line, Steps};
 use crate::workspace::Workspace;
 
 /// Steps below; the list shows how far it is.
-const STEPS: usize = 10;
+const STEPS: usize = 12;
 
 /// What is said of a step that needs binaries which could not be built.
 const NOT_BUILT: &str = "the build failed";
@@ -56,10 +57,14 @@ pub(crate) fn run(workspace: &Workspace, screen: &Screen) -> Result<bool> {
     rustdoc.env("RUSTDOCFLAGS", "--deny warnings --allow rustdoc::private-intra-doc-links");
     steps.check("rustdoc", rustdoc);
     if built {
+        steps.check("dashboards", workspace.example("dashboards", &[]));
         steps.check("generated docs", workspace.example("docs", &["check"]));
+        steps.step("stack", |line| stack::check(workspace, line));
         steps.check("demo", demo::command(workspace, &["check"])?);
     } else {
+        steps.skip("dashboards", NOT_BUILT);
         steps.skip("generated docs", NOT_BUILT);
+        steps.skip("stack", NOT_BUILT);
         steps.skip("demo", NOT_BUILT);
     }
     Ok(steps.close())

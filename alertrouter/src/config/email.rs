@@ -2,21 +2,24 @@
 
 use std::str::FromStr;
 
-use lettre::message::Mailbox;
+use lettre::message::{Mailbox, Mailboxes};
 use toolkit::config::{Fields, Item, SecretSource};
 
 use super::global::{Global, secret, smarthost};
-use super::lints::{Lints, is_default};
+use super::lints::Lints;
+use super::receivers::Shared;
+use super::texts::Texts;
 use super::tls::{self, Connection, TlsSettings};
 use super::{http, plain};
+use crate::template::Text;
 
 /// One e-mail target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EmailSettings {
-    /// Who gets it.
-    pub to: Vec<Mailbox>,
-    /// Who it is from.
-    pub from: Mailbox,
+    /// Who gets it: a list of addresses.
+    pub to: Text,
+    /// Who it is from: one address.
+    pub from: Text,
     /// The server.
     pub host: String,
     /// Its port.
@@ -36,7 +39,11 @@ pub struct EmailSettings {
     /// Whom to trust.
     pub tls: TlsSettings,
     /// More headers.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(String, Text)>,
+    /// The plain text, where the user says what it is.
+    pub text: Option<Text>,
+    /// The HTML, where the user says what it is; empty: none.
+    pub html: Option<Text>,
 }
 
 /// How a login is done. Alertmanager takes what the server offers; only XOAUTH2 must be asked for, because it needs
@@ -93,15 +100,18 @@ impl FromStr for HostPort {
 /// The port for TLS from the first byte (RFC 8314).
 const SUBMISSIONS: u16 = 465;
 
-pub(super) fn decode(item: &Item<'_>, global: &Global, lints: &mut Lints) -> Option<(bool, EmailSettings)> {
+pub(super) fn decode(item: &Item<'_>, shared: &Shared, lints: &mut Lints) -> Option<(bool, EmailSettings)> {
+    let Shared { global, texts } = shared;
+    // without them everything was said already
+    let texts = texts.as_ref()?;
     let mut fields = item.fields()?;
     let send_resolved = fields.bool("send_resolved").unwrap_or(false);
-    for key in ["html", "text"] {
-        lints.built_in(&mut fields, key);
-    }
-    let to = recipients(&mut fields);
+    let text = texts.field(&mut fields, "text", lints);
+    let no_html = fields.string("html").is_some_and(|html| html.is_empty()) && text.is_some();
+    let html = if no_html { Some(Text::plain("")) } else { texts.html(&mut fields, "html", lints) };
+    let to = recipients(&mut fields, texts, lints);
     let smarthost = smarthost(&mut fields, "smarthost").or_else(|| global.smtp_smarthost.clone());
-    let from = plain(&mut fields, "from").or_else(|| global.smtp_from.clone());
+    let from = sender(&mut fields, global, texts, lints);
     let hello = plain(&mut fields, "hello").unwrap_or_else(|| global.smtp_hello.clone());
     let (username, password) = login(&mut fields, global, lints);
     let mechanism = fields.choice("auth_mechanism", MECHANISMS).unwrap_or(global.smtp_auth_mechanism);
@@ -112,7 +122,7 @@ pub(super) fn decode(item: &Item<'_>, global: &Global, lints: &mut Lints) -> Opt
     } else {
         global.smtp_tls.clone()
     };
-    let headers = headers(&mut fields, lints);
+    let headers = headers(&mut fields, texts, lints);
     threading(&mut fields, lints);
     let at = fields.position();
     if smarthost.is_none() && fields.string("smarthost").is_none_or(|text| text.is_empty()) {
@@ -121,14 +131,13 @@ pub(super) fn decode(item: &Item<'_>, global: &Global, lints: &mut Lints) -> Opt
     if from.is_none() && fields.string("from").is_none_or(|text| text.is_empty()) {
         fields.problem_at(at, "no global SMTP from set");
     }
-    let from = check_address(&fields, "from", &from?)?;
     let HostPort { host, port } = smarthost?;
     let implicit_tls = implicit_tls.unwrap_or(port == SUBMISSIONS);
     Some((
         send_resolved,
         EmailSettings {
-            to,
-            from,
+            to: to?,
+            from: from?,
             host,
             port,
             hello,
@@ -139,6 +148,8 @@ pub(super) fn decode(item: &Item<'_>, global: &Global, lints: &mut Lints) -> Opt
             implicit_tls,
             tls,
             headers,
+            text,
+            html,
         },
     ))
 }
@@ -213,22 +224,33 @@ pub(super) fn check_address(fields: &Fields<'_>, key: &str, text: &str) -> Optio
     mailbox
 }
 
-fn recipients(fields: &mut Fields<'_>) -> Vec<Mailbox> {
+fn recipients(fields: &mut Fields<'_>, texts: &Texts, lints: &mut Lints) -> Option<Text> {
     if fields.string("to").is_none_or(|text| text.is_empty()) {
         fields.problem_at(fields.position(), "missing to address in email config");
-        return Vec::new();
+        return None;
     }
-    let Some(list) = plain(fields, "to") else { return Vec::new() };
-    let mailboxes = list.parse::<lettre::message::Mailboxes>().ok();
-    if mailboxes.is_none() {
-        fields.problem("to", format!("{list:?} is not a list of e-mail addresses"));
+    let list = texts.field(fields, "to", lints)?;
+    if list.is_plain() && list.source().parse::<Mailboxes>().is_err() {
+        fields.problem("to", format!("{:?} is not a list of e-mail addresses", list.source()));
+        return None;
     }
-    mailboxes.into_iter().flatten().collect()
+    Some(list)
+}
+
+/// Who it is from, for this receiver or for all.
+fn sender(fields: &mut Fields<'_>, global: &Global, texts: &Texts, lints: &mut Lints) -> Option<Text> {
+    let Some(own) = texts.field(fields, "from", lints) else {
+        return global.smtp_from.as_deref().map(|from| texts.default(from));
+    };
+    if own.is_plain() {
+        check_address(fields, "from", own.source())?;
+    }
+    Some(own)
 }
 
 /// The headers that are added. Those that make a mail arrive and a thread hold are ours.
-fn headers(fields: &mut Fields<'_>, lints: &mut Lints) -> Vec<(String, String)> {
-    let mut headers: Vec<(String, String)> = Vec::new();
+fn headers(fields: &mut Fields<'_>, texts: &Texts, lints: &mut Lints) -> Vec<(String, Text)> {
+    let mut headers: Vec<(String, Text)> = Vec::new();
     let mut seen: Vec<String> = Vec::new();
     let mut ours = Vec::new();
     drop(fields.map("headers", |name, item| {
@@ -238,16 +260,12 @@ fn headers(fields: &mut Fields<'_>, lints: &mut Lints) -> Vec<(String, String)> 
             item.problem(format!("{name:?} is not the name of a header"));
         } else if seen.iter().any(|other| same(other)) {
             item.problem(format!("duplicate header {:?} in email config", canonical(name)));
-        } else if is_default(&value) {
-            // Alertmanager's own subject: the same as none
-        } else if value.contains("{{") {
-            item.problem(format!("header {name:?} holds a template: templates are not supported yet"));
-        } else if value.contains(['\r', '\n']) {
+        } else if value.contains(['\r', '\n']) && !value.contains("{{") {
             item.problem(format!("header {name:?} holds a line break"));
         } else if OURS.iter().any(|ours| same(ours)) {
             ours.push((item.position(), format!("header {name:?} is not sent: alertrouter sets it itself")));
-        } else {
-            headers.push((name.to_owned(), value));
+        } else if let Some(text) = texts.item(&item, name, lints) {
+            headers.push((name.to_owned(), text));
         }
         seen.push(name.to_owned());
         Some(())

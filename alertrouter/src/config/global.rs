@@ -102,8 +102,12 @@ impl Global {
 /// Where Alertmanager posts with a bot's token.
 const POST_MESSAGE: &str = "https://slack.com/api/chat.postMessage";
 
+/// Checked here unless it is a template, which needs an alert to say anything.
 fn from(fields: &mut Fields<'_>) -> Option<String> {
-    let from = plain(fields, "smtp_from")?;
+    let from = fields.string("smtp_from").filter(|from| !from.is_empty())?;
+    if from.contains("{{") {
+        return Some(from);
+    }
     check_address(fields, "smtp_from", &from).map(|_mailbox| from)
 }
 

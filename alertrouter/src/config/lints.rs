@@ -5,12 +5,12 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use toolkit::config::{Fields, Item, Kind, Position};
+use toolkit::config::{Fields, Position};
 
 use super::delivery::Delivery;
 use super::intervals::Named;
+use super::is_empty;
 use super::receivers::Receivers;
-use super::{is_empty, template_in};
 use crate::intervals::TimeInterval;
 use crate::matcher::{Doubt, Matcher, ParserMode};
 use crate::route::Route;
@@ -56,19 +56,6 @@ impl Lints {
     pub(super) fn without_effect(&mut self, fields: &mut Fields<'_>, key: &str) {
         if fields.item(key).is_some_and(|item| !is_empty(&item)) {
             self.add(fields.position_of(key), format!("`{key}` has no effect here"));
-        }
-    }
-
-    /// A key that says how a message looks, where ours is built in: one with a template is an error until templates
-    /// are supported, any other is kept quiet about in the message and told here.
-    pub(super) fn built_in(&mut self, fields: &mut Fields<'_>, key: &str) {
-        let Some(item) = fields.item(key) else { return };
-        if is_empty(&item) || is_default_template(&item) {
-            return;
-        }
-        if refuse_templates(&item, key) == 0 {
-            let words = format!("`{key}` is not shown: the message is built in");
-            self.add(fields.position_of(key), words);
         }
     }
 
@@ -167,39 +154,4 @@ fn contradiction<'a>(matchers: &[&'a Matcher]) -> Option<(&'a Matcher, &'a Match
         .flat_map(|(first, value)| matchers.iter().map(move |second| (first, value, *second)))
         .find(|(first, value, second)| second.name == first.name && !second.matches_value(value))
         .map(|(first, _, second)| (first, second))
-}
-
-/// Notes every text that holds a template at its own place; gives their number.
-fn refuse_templates(item: &Item<'_>, key: &str) -> usize {
-    match item.kind() {
-        Kind::Null => 0,
-        Kind::Text => {
-            let holds = item.string().is_some_and(|text| text.contains("{{"));
-            if holds {
-                item.problem(template_in(key));
-            }
-            usize::from(holds)
-        }
-        Kind::List => item.list(|item| Some(refuse_templates(&item, key))).into_iter().sum(),
-        Kind::Map => item.map(|_, item| Some(refuse_templates(&item, key))).into_iter().sum(),
-    }
-}
-
-/// Whether a text is only Alertmanager's own default, `{{ template "slack.default.title" . }}`: it says the same as
-/// no text at all.
-fn is_default_template(item: &Item<'_>) -> bool {
-    if item.kind() != Kind::Text {
-        return false;
-    }
-    let text = item.string().unwrap_or_default();
-    is_default(&text)
-}
-
-/// The same for a text.
-pub(super) fn is_default(text: &str) -> bool {
-    let inner = text.trim().strip_prefix("{{").and_then(|text| text.strip_suffix("}}"));
-    let words: Vec<&str> = inner.unwrap_or_default().trim_matches(['-', ' ']).split_whitespace().collect();
-    let [template, name, "."] = words.as_slice() else { return false };
-    let name = name.trim_matches('"');
-    *template == "template" && ["slack.default.", "email.default."].iter().any(|own| name.starts_with(own))
 }

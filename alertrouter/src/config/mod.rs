@@ -7,9 +7,10 @@
 //! ```
 //!
 //! Invariants: every problem of a file is named at once with its place; a key of Alertmanager's that cannot be kept
-//! is an error or a lint, never ignored in silence; a field that holds a template is an error too; no message shows
-//! a secret.
+//! is an error or a lint, never ignored in silence; a template that cannot be read is an error; no message shows a
+//! secret.
 
+mod custom_payload;
 mod delivery;
 mod email;
 mod global;
@@ -21,7 +22,9 @@ mod lints;
 mod receivers;
 mod routes;
 mod slack;
+mod slack_form;
 mod storage;
+mod texts;
 mod tls;
 mod webhook;
 
@@ -31,12 +34,14 @@ use std::sync::Arc;
 
 use toolkit::config::{ConfigError, Document, Fields, Item, Kind};
 
+pub use custom_payload::CustomPayload;
 pub use delivery::Delivery;
 pub use email::{EmailSettings, Mechanism};
 pub use http::{Authorization, HttpSettings, Proxy};
 pub use intake::IntakeSettings;
 pub use lints::Lint;
 pub use slack::{SlackSettings, SlackWay};
+pub use slack_form::{SlackAction, SlackConfirm, SlackField, SlackForm};
 pub use tls::{ClientCertificate, TlsSettings};
 pub use webhook::WebhookSettings;
 
@@ -45,6 +50,7 @@ use crate::matcher::ParserMode;
 use crate::route::Route;
 use crate::store::{Limits, Room};
 use lints::Lints;
+use texts::Texts;
 
 /// Everything the file says, checked.
 #[derive(Debug)]
@@ -104,10 +110,9 @@ impl Config {
             for key in SERVERS_OWN {
                 lints.without_effect(&mut fields, key);
             }
-            // only a field that holds a template would read them
-            drop(fields.strings("templates"));
+            let texts = Texts::decode(&mut fields, document);
             let global = global::Global::decode(fields.fields("global"), &mut lints);
-            let receivers = receivers::decode(&mut fields, &global, &mut lints);
+            let receivers = receivers::decode(&mut fields, &receivers::Shared { global, texts }, &mut lints);
             let intervals = intervals::decode(&mut fields, &mut lints);
             let route = routes::decode(&mut fields, &receivers, &intervals, &mut lints);
             let inhibit_rules = inhibit::decode(&mut fields, &mut lints);
@@ -160,7 +165,7 @@ fn plain(fields: &mut Fields<'_>, key: &str) -> Option<String> {
 }
 
 fn template_in(key: &str) -> String {
-    format!("`{key}` holds a template: templates are not supported yet")
+    format!("`{key}` holds a template: that is not supported here")
 }
 
 /// Whether an address is one that HTTP can reach; the text is never part of the message, because Slack's address is

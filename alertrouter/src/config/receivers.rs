@@ -8,6 +8,7 @@ use toolkit::config::{Fields, Item, Kind, Position};
 use super::delivery::known;
 use super::global::Global;
 use super::lints::Lints;
+use super::texts::Texts;
 use super::{Integration, TargetSettings, email, is_empty, slack, webhook};
 
 /// The receivers in the file's order; of a name given twice the first stays.
@@ -64,9 +65,16 @@ impl Receivers {
     }
 }
 
-pub(super) fn decode(fields: &mut Fields<'_>, global: &Global, lints: &mut Lints) -> Receivers {
+/// What all receivers fall back to.
+pub(super) struct Shared {
+    pub(super) global: Global,
+    /// `None` when ours cannot be read, which was told.
+    pub(super) texts: Option<Texts>,
+}
+
+pub(super) fn decode(fields: &mut Fields<'_>, shared: &Shared, lints: &mut Lints) -> Receivers {
     let mut receivers = Receivers(Vec::new());
-    for receiver in fields.list("receivers", |item| receiver(&item, global, lints)) {
+    for receiver in fields.list("receivers", |item| receiver(&item, shared, lints)) {
         let (name, position) = (&receiver.name, receiver.position);
         if name.is_empty() {
             fields.problem_at(position, "missing name in receiver");
@@ -79,7 +87,7 @@ pub(super) fn decode(fields: &mut Fields<'_>, global: &Global, lints: &mut Lints
     receivers
 }
 
-fn receiver(item: &Item<'_>, global: &Global, lints: &mut Lints) -> Option<Receiver> {
+fn receiver(item: &Item<'_>, shared: &Shared, lints: &mut Lints) -> Option<Receiver> {
     let mut fields = item.fields()?;
     let name: Arc<str> = fields.string("name").unwrap_or_default().into();
     let position = fields.position_of("name");
@@ -106,7 +114,7 @@ fn receiver(item: &Item<'_>, global: &Global, lints: &mut Lints) -> Option<Recei
                 item.problem(format!("missing {integration} config"));
                 return None;
             }
-            read(&item, global, lints)
+            read(&item, shared, lints)
         });
         found.extend(list.into_iter().map(|(resolved, settings)| (*integration, resolved, settings)));
     }
@@ -134,20 +142,20 @@ fn labels(fields: &mut Fields<'_>, name: &str) {
 }
 
 /// Whether it is told of resolved alerts, and how it is reached.
-type Read = fn(&Item<'_>, &Global, &mut Lints) -> Option<(bool, Integration)>;
+type Read = fn(&Item<'_>, &Shared, &mut Lints) -> Option<(bool, Integration)>;
 
 /// The integrations that we have.
 const INTEGRATIONS: &[(&str, &str, Read)] = &[
-    ("slack_configs", "slack", |item, global, lints| {
-        let (resolved, settings) = slack::decode(item, global, lints)?;
+    ("slack_configs", "slack", |item, shared, lints| {
+        let (resolved, settings) = slack::decode(item, shared, lints)?;
         Some((resolved, Integration::Slack(Box::new(settings))))
     }),
-    ("email_configs", "email", |item, global, lints| {
-        let (resolved, settings) = email::decode(item, global, lints)?;
+    ("email_configs", "email", |item, shared, lints| {
+        let (resolved, settings) = email::decode(item, shared, lints)?;
         Some((resolved, Integration::Email(Box::new(settings))))
     }),
-    ("webhook_configs", "webhook", |item, global, _| {
-        let (resolved, settings) = webhook::decode(item, global)?;
+    ("webhook_configs", "webhook", |item, shared, lints| {
+        let (resolved, settings) = webhook::decode(item, shared, lints)?;
         Some((resolved, Integration::Webhook(Box::new(settings))))
     }),
 ];

@@ -6,8 +6,10 @@ use toolkit::config::{Fields, Item, SecretSource};
 
 use super::global::{Global, secret, secret_url, url};
 use super::http::{self, Authorization, HttpSettings};
-use super::lints::{Lints, is_default};
-use super::plain;
+use super::lints::Lints;
+use super::receivers::Shared;
+use super::slack_form::{self, SlackForm};
+use crate::template::Text;
 
 /// One Slack target.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,13 +19,15 @@ pub struct SlackSettings {
     /// The connection. Its authorization is empty with a bot's token.
     pub http: HttpSettings,
     /// The channel: a name or, better, an ID.
-    pub channel: Option<String>,
+    pub channel: Option<Text>,
     /// Shown as the sender.
-    pub username: Option<String>,
+    pub username: Option<Text>,
     /// Shown as the sender's picture.
-    pub icon_emoji: Option<String>,
+    pub icon_emoji: Option<Text>,
     /// Shown as the sender's picture.
-    pub icon_url: Option<String>,
+    pub icon_url: Option<Text>,
+    /// How messages look, where the user says so; else they are our cards.
+    pub form: Option<Box<SlackForm>>,
     /// How long one call may take.
     pub timeout: Duration,
 }
@@ -54,44 +58,39 @@ const METHOD: &str = "/chat.postMessage";
 /// How long a call may take unless the file says otherwise: Slack answers in well under a second.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-pub(super) fn decode(item: &Item<'_>, global: &Global, lints: &mut Lints) -> Option<(bool, SlackSettings)> {
+pub(super) fn decode(item: &Item<'_>, shared: &Shared, lints: &mut Lints) -> Option<(bool, SlackSettings)> {
+    let Shared { global, texts } = shared;
+    // without them everything was said already
+    let texts = texts.as_ref()?;
     let mut fields = item.fields()?;
     let send_resolved = fields.bool("send_resolved").unwrap_or(false);
-    for key in BUILT_IN {
-        lints.built_in(&mut fields, key);
-    }
+    let form = slack_form::decode(&mut fields, texts, lints);
     // what we do anyway, whatever these say
-    for key in ["edit_messages", "post_updates_to_thread", "short_fields"] {
+    for key in ["edit_messages", "post_updates_to_thread"] {
         let _built_in = fields.bool(key);
     }
     let update = fields.bool("update_message") == Some(true);
-    if fields.bool("link_names") == Some(true) {
+    if form.is_none() && fields.bool("link_names") == Some(true) {
         let words = "`link_names` is not done: texts of alerts never mention people";
         lints.add(fields.position_of("link_names"), words);
     }
     let own_http = fields.has("http_config");
     let mut http = http::decode_or(&mut fields, &global.http);
     let way = way(&mut fields, global, &mut http, own_http);
-    let channel = plain(&mut fields, "channel");
-    let [username, icon_emoji, icon_url] =
-        ["username", "icon_emoji", "icon_url"].map(|key| sender(&mut fields, key));
+    let [channel, username, icon_emoji, icon_url] =
+        ["channel", "username", "icon_emoji", "icon_url"].map(|key| texts.field(&mut fields, key, lints));
     let timeout = fields.duration("timeout").filter(|timeout| !timeout.is_zero()).unwrap_or(TIMEOUT);
     let way = way?;
     if update && matches!(way, SlackWay::Webhook { .. }) {
         let words = "an incoming webhook cannot edit: each change is a new message; hint: set app_token";
         lints.add(fields.position_of("update_message"), words);
     }
-    let templated = fields.has("channel");
-    if matches!(way, SlackWay::Bot { .. }) && channel.is_none() && !templated {
+    if matches!(way, SlackWay::Bot { .. }) && channel.is_none() && !fields.has("channel") {
         fields.problem("channel", "missing channel: a bot token needs one; hint: channel: '#alerts'");
     }
-    let settings = SlackSettings { way, http, channel, username, icon_emoji, icon_url, timeout };
+    let form = form.map(Box::new);
+    let settings = SlackSettings { way, http, channel, username, icon_emoji, icon_url, form, timeout };
     Some((send_resolved, settings))
-}
-
-/// A text that says who the message is from; Alertmanager's own default is no wish.
-fn sender(fields: &mut Fields<'_>, key: &str) -> Option<String> {
-    if fields.string(key).is_some_and(|text| is_default(&text)) { None } else { plain(fields, key) }
 }
 
 /// What the receiver says itself goes before what is global; a token goes before a webhook.
@@ -172,21 +171,3 @@ fn api_base(app_url: Option<&str>) -> String {
     let url = app_url.unwrap_or(SLACK_API).trim_end_matches('/');
     url.strip_suffix(METHOD).unwrap_or(url).to_owned()
 }
-
-/// Alertmanager's keys about how a message looks: ours is built in.
-const BUILT_IN: &[&str] = &[
-    "color",
-    "title",
-    "title_link",
-    "pretext",
-    "text",
-    "message_text",
-    "fields",
-    "footer",
-    "fallback",
-    "callback_id",
-    "image_url",
-    "thumb_url",
-    "mrkdwn_in",
-    "actions",
-];

@@ -8,6 +8,7 @@
 //! become a header, or run in a reader's browser.
 
 pub mod card;
+pub(crate) mod data;
 pub mod email;
 #[cfg(test)]
 mod golden;
@@ -176,7 +177,7 @@ impl Target {
 
     /// Whether one message can stand for many threads, when there are too many for messages of their own.
     pub fn collapses(&self) -> bool {
-        matches!(self.notifier, Notifier::Slack(_))
+        matches!(&self.notifier, Notifier::Slack(slack) if slack.has_one_channel())
     }
 
     /// Sends the card of a storm.
@@ -209,6 +210,14 @@ impl Target {
             Notifier::Webhook(webhook) => webhook.send(message).await,
         }
     }
+}
+
+/// JSON as Go's encoder writes it: `<`, `>`, `&` and the separators of lines are escaped.
+pub(crate) fn go_json(value: &impl serde::Serialize) -> String {
+    // these characters stand in texts only, so that replacing them anywhere is right
+    let json = serde_json::to_string(value).unwrap_or_default();
+    let escaped = json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
+    escaped.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
 /// Whether an integration can change what it has sent.

@@ -33,6 +33,10 @@ mod store;
 #[cfg(test)]
 mod storm;
 #[cfg(test)]
+mod templated;
+#[cfg(test)]
+mod templates;
+#[cfg(test)]
 mod timeline;
 #[cfg(test)]
 mod trees;

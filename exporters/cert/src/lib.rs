@@ -32,5 +32,5 @@ pub mod revoked;
 
 mod program;
 
-pub use metrics::{METRICS, NAMESPACE};
+pub use metrics::{METRICS, NAMESPACE, OWN_METRICS};
 pub use program::Cert;

@@ -80,7 +80,13 @@ fn so_far(book: &Book) -> String {
 }
 
 fn own_cost(lane: &Lane, state: &State) -> String {
-    let Some(most) = lane.provider.max_requests_per_month else { return "nothing".to_owned() };
+    let Some(most) = lane.provider.max_requests_per_month else {
+        let cost = lane.provider.kind.own_cost(lane.provider.interval);
+        return match (cost.is_zero(), state.spent.total.is_zero()) {
+            (true, true) => "nothing".to_owned(),
+            _ => format!("at most {cost:.2} USD a month, {:.2} USD in all", state.spent.total),
+        };
+    };
     let requests = state.spent.requests;
     format!("{requests} of {most} paid requests this month, {:.2} USD in all", state.spent.total)
 }

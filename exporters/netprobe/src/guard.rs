@@ -108,11 +108,12 @@ const NO_SERVER_V4: [Ipv4Net; 7] = [
 ];
 
 /// The same by IPv6.
-const NO_SERVER_V6: [Ipv6Net; 6] = [
+const NO_SERVER_V6: [Ipv6Net; 7] = [
     v6(0, 128),
     v6(0xfe80 << 112, 10),
     v6(0xff00 << 112, 8),
     v6(0xfd00_0ec2_0000_0000_0000_0000_0000_0254, 128), // metadata of Amazon's cloud
+    v6(0xfd00_0ec2_0000_0000_0000_0000_0000_0023, 128), // what its pods log in with, as 169.254.170.23 is
     v6(0xfd20_00ce_0000_0000_0000_0000_0000_0254, 128), // of Google's
     v6(0xfd00_0042_0000_0000_0000_0000_0000_0042, 128), // of Scaleway's
 ];
@@ -230,6 +231,7 @@ mod tests {
             ("64:ff9b::a9fe:a9fe", false, false),
             ("2002:a9fe:a9fe::1", false, false),
             ("fd00:ec2::254", false, false),
+            ("fd00:ec2::23", false, false),
             ("fd20:ce::254", false, false),
             ("fd00:42::42", false, false),
             ("fe80::1", false, false),

@@ -36,6 +36,7 @@ pub mod http;
 pub mod inbox;
 pub mod kubernetes;
 mod listener;
+pub mod npm;
 pub mod page;
 pub mod pgbouncer;
 pub mod pki;

@@ -39,6 +39,8 @@ pub struct Recipe {
     pub key: Key,
     /// Its serial number.
     pub serial: u64,
+    /// How long ago it began, instead of a year.
+    pub began: Option<Duration>,
     /// How long from now to its end, instead of a year.
     pub ends_in: Option<Duration>,
     /// Where its revocation list is.
@@ -59,6 +61,7 @@ impl Recipe {
             to: 2100,
             key: Key::P256,
             serial: 4711,
+            began: None,
             ends_in: None,
             crl: None,
             issuer_url: None,
@@ -73,6 +76,13 @@ impl Recipe {
         self
     }
 
+    /// Good since so long, and for so long from now on.
+    #[must_use]
+    pub fn aged(mut self, began: Duration, ends_in: Duration) -> Self {
+        (self.began, self.ends_in) = (Some(began), Some(ends_in));
+        self
+    }
+
     fn params(&self) -> Result<CertificateParams> {
         let mut params = CertificateParams::new(self.names.clone())?;
         params.distinguished_name.push(DnType::CommonName, self.name.as_str());
@@ -83,8 +93,11 @@ impl Recipe {
             let day = Duration::from_secs(86_399);
             params.not_after = date_time_ymd(9999, 12, 31) + day;
         }
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        if let Some(age) = self.began {
+            params.not_before = date_time_ymd(1970, 1, 1) + now.saturating_sub(age);
+        }
         if let Some(left) = self.ends_in {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             params.not_after = date_time_ymd(1970, 1, 1) + (now + left);
         }
         params.serial_number = Some(SerialNumber::from(self.serial));

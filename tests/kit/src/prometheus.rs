@@ -31,6 +31,7 @@ pub struct Builder {
     alertmanagers: Vec<String>,
     interval: Duration,
     external_labels: BTreeMap<String, String>,
+    alert_relabeling: Vec<Value>,
     flags: Vec<String>,
     port: Option<u16>,
 }
@@ -86,6 +87,13 @@ impl Builder {
         self
     }
 
+    /// Adds an element of `alert_relabel_configs` as Prometheus documents it.
+    #[must_use]
+    pub fn alert_relabeling(mut self, rule: Value) -> Self {
+        self.alert_relabeling.push(rule);
+        self
+    }
+
     /// Adds a flag.
     #[must_use]
     pub fn flag(mut self, flag: &str) -> Self {
@@ -101,14 +109,9 @@ impl Builder {
     }
 
     /// Starts it.
-    pub async fn start(mut self) -> Result<Prometheus> {
+    pub async fn start(self) -> Result<Prometheus> {
         let folder = Folder::new()?;
-        for (number, rules) in std::mem::take(&mut self.hurried).into_iter().enumerate() {
-            let file = folder.write(&format!("rules-{number}.yml"), rules)?;
-            self = self.rules(&file);
-        }
-        // Prometheus reads YAML, of which JSON is a part.
-        folder.write("prometheus.yml", self.configuration().to_string())?;
+        self.write(&folder)?;
         let (port, server) = match self.port {
             Some(port) => self.launch(port, &folder).await?,
             None => process::on_free_port(async |port| self.launch(port, &folder).await).await?,
@@ -126,7 +129,19 @@ impl Builder {
         Ok((port, server))
     }
 
-    fn configuration(&self) -> Value {
+    /// Writes the configuration and the hurried rules into its folder.
+    fn write(&self, folder: &Folder) -> Result<()> {
+        let mut rules = self.rules.clone();
+        for (number, text) in self.hurried.iter().enumerate() {
+            let file = folder.write(&format!("rules-{number}.yml"), text)?;
+            rules.push(file.to_string_lossy().into_owned());
+        }
+        // Prometheus reads YAML, of which JSON is a part.
+        folder.write("prometheus.yml", self.configuration(&rules).to_string())?;
+        Ok(())
+    }
+
+    fn configuration(&self, rules: &[String]) -> Value {
         let interval = format!("{}ms", self.interval.as_millis());
         json!({
             "global": {
@@ -135,8 +150,11 @@ impl Builder {
                 "evaluation_interval": interval,
                 "external_labels": self.external_labels,
             },
-            "rule_files": self.rules,
-            "alerting": { "alertmanagers": [{ "static_configs": [{ "targets": self.alertmanagers }] }] },
+            "rule_files": rules,
+            "alerting": {
+                "alert_relabel_configs": self.alert_relabeling,
+                "alertmanagers": [{ "static_configs": [{ "targets": self.alertmanagers }] }],
+            },
             "scrape_configs": self.jobs,
         })
     }
@@ -200,6 +218,7 @@ impl Prometheus {
             alertmanagers: Vec::new(),
             interval: Duration::from_secs(1),
             external_labels: BTreeMap::new(),
+            alert_relabeling: Vec::new(),
             flags: Vec::new(),
             port: None,
         }
@@ -273,7 +292,7 @@ impl Prometheus {
 
     /// Writes another configuration and has it loaded.
     pub async fn reload(&self, builder: &Builder) -> Result<()> {
-        self.folder.write("prometheus.yml", builder.configuration().to_string())?;
+        builder.write(&self.folder)?;
         Client::new().post(&format!("{}/-/reload", self.url()), "text/plain", "").await?.ok().map(drop)
     }
 

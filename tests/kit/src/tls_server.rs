@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use rustls::pki_types::pem::PemObject;
@@ -41,9 +41,11 @@ impl Serve {
 
     /// Starts it on loopback.
     pub async fn start(&self) -> Result<TlsServer> {
-        let acceptor = TlsAcceptor::from(Arc::new(self.config()?));
+        let config = Arc::new(Mutex::new(Arc::new(self.config()?)));
+        let shared = Arc::clone(&config);
         let listener = Listener::start(ANY, move |stream| {
-            let acceptor = acceptor.clone();
+            let config = Arc::clone(&shared.lock().unwrap_or_else(PoisonError::into_inner));
+            let acceptor = TlsAcceptor::from(config);
             Box::pin(async move {
                 // a client that breaks off is what most tests are about
                 if let Ok(mut stream) = acceptor.accept(stream).await {
@@ -51,7 +53,7 @@ impl Serve {
                 }
             }) as Pin<Box<_>>
         });
-        Ok(TlsServer { listener: listener.await? })
+        Ok(TlsServer { listener: listener.await?, config })
     }
 
     /// Its part of TLS.
@@ -85,6 +87,7 @@ impl Serve {
 /// A running server; dropping it closes its port.
 pub struct TlsServer {
     listener: Listener,
+    config: Arc<Mutex<Arc<ServerConfig>>>,
 }
 
 impl TlsServer {
@@ -96,6 +99,12 @@ impl TlsServer {
     /// Its name and port.
     pub fn target(&self) -> String {
         format!("localhost:{}", self.address().port())
+    }
+
+    /// Serves something else from the next connection on, as after a renewal.
+    pub fn change(&self, serve: &Serve) -> Result<()> {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(serve.config()?);
+        Ok(())
     }
 
     /// Closes the port and every connection.

@@ -13,7 +13,7 @@ use crate::notify::card::{Card, Entry, is_web, utc};
 use crate::payload::Status;
 
 /// The whole document.
-pub(in crate::notify) fn render(card: &Card<'_>, size: Size, now: Moment) -> String {
+pub(in crate::notify) fn render(card: &Card<'_>, size: Size, now: Moment, remark: Option<&str>) -> String {
     let mut out = String::with_capacity(8192);
     head(&mut out, card);
     let mut shown = 0;
@@ -32,6 +32,9 @@ pub(in crate::notify) fn render(card: &Card<'_>, size: Size, now: Moment) -> Str
             &mut out,
             format_args!("<tr><td class=\"line\" style=\"{LINE}\"><b>…and {more} more</b></td></tr>"),
         );
+    }
+    if let Some(remark) = remark {
+        push(&mut out, format_args!("<tr><td class=\"line\" style=\"{LINE}\">{}</td></tr>", escape(remark)));
     }
     let sender = card.sender_url.map(|url| format!("<br>{}", link(url, "Open Alertmanager", LINK)));
     push(

@@ -16,8 +16,8 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use serde::{Deserialize, Serialize};
 
+use super::letter::Letter;
 use super::{html, text};
-use crate::config::EmailSettings;
 use crate::labels::Fnv128;
 use crate::notify::card::{Card, common_name};
 use crate::notify::{Message, Size};
@@ -40,12 +40,12 @@ pub(super) struct Thread {
 
 impl Thread {
     /// The thread that this message goes on, or begins.
-    pub(super) fn of(message: &Message<'_>, settings: &EmailSettings) -> Self {
+    pub(super) fn of(message: &Message<'_>, letter: &Letter) -> Self {
         let episode = message.view.episode;
         let known: Option<Self> =
             message.view.place.as_deref().and_then(|place| serde_json::from_str(place).ok());
         let mut thread = known.filter(|thread| thread.episode == episode).unwrap_or_else(|| Self {
-            root: message_id(settings, message),
+            root: message_id(letter, message),
             episode,
             subject: String::new(),
         });
@@ -58,40 +58,45 @@ impl Thread {
 
 /// Builds a mail; `to` is who is named as its recipients.
 pub(super) fn build(
-    settings: &EmailSettings,
+    letter: &Letter,
     message: &Message<'_>,
     thread: &Thread,
     to: &[&Mailbox],
 ) -> Result<Vec<u8>, lettre::error::Error> {
     let card = Card::new(message.view, &message.alerts);
-    let id = message_id(settings, message);
+    let id = message_id(letter, message);
     let mut builder = Mail::builder()
-        .from(settings.from.clone())
+        .from(letter.from.clone())
         .date(message.now.timestamp().into())
         .message_id(Some(id.clone()))
-        .subject(match own(settings, "Subject") {
+        .subject(match own(letter, "Subject") {
             Some(subject) => line(subject, SUBJECT),
             None => format!("{} {}", state(&card), thread.subject),
         });
     for mailbox in to {
         builder = builder.to((*mailbox).clone());
     }
-    let name = thread_name(settings, message);
+    let name = thread_name(letter, message);
     builder = if thread.root == id {
         builder.references(name)
     } else {
         builder.in_reply_to(thread.root.clone()).references(format!("{name} {}", thread.root))
     };
-    for (name, value) in headers(settings, &card) {
+    for (name, value) in headers(letter, &card) {
         if let Ok(name) = HeaderName::new_from_ascii(name) {
             builder = builder.raw_header(HeaderValue::new(name, value));
         }
     }
-    let plain = SinglePart::plain(text::render(&card, message.size, message.now));
-    let mail = if message.size == Size::Plain {
+    let problem = letter.problem.as_deref();
+    let plain = letter.text.clone();
+    let plain =
+        SinglePart::plain(plain.unwrap_or_else(|| text::render(&card, message.size, message.now, problem)));
+    let html = letter.html.clone();
+    let html = html.unwrap_or_else(|| html::render(&card, message.size, message.now, problem));
+    let mail = if message.size == Size::Plain || html.is_empty() {
         builder.singlepart(plain)?
     } else {
-        let html = SinglePart::html(html::render(&card, message.size, message.now));
+        let html = SinglePart::html(html);
         // a boundary of our own, so that a repeated mail is the same to the byte
         let boundary = format!("part-{}", id.trim_start_matches('<').chars().take(32).collect::<String>());
         builder.multipart(MultiPart::alternative().boundary(boundary).singlepart(plain).singlepart(html))?
@@ -100,7 +105,7 @@ pub(super) fn build(
 }
 
 /// The headers that stand once each: ours, and the user's, which may replace some of ours.
-fn headers(settings: &EmailSettings, card: &Card<'_>) -> Vec<(String, String)> {
+fn headers(letter: &Letter, card: &Card<'_>) -> Vec<(String, String)> {
     let receiver = line(card.receiver, 100);
     let mut headers = vec![
         ("Auto-Submitted", "auto-generated".to_owned()),
@@ -112,16 +117,15 @@ fn headers(settings: &EmailSettings, card: &Card<'_>) -> Vec<(String, String)> {
     if let Some(severity) = card.severity {
         headers.push(("X-Alert-Severity", line(severity, 100)));
     }
-    headers.retain(|(name, _)| own(settings, name).is_none());
+    headers.retain(|(name, _)| own(letter, name).is_none());
     let ours = headers.into_iter().map(|(name, value)| (name.to_owned(), value));
-    let users = settings.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Subject"));
-    // what the user writes is a line too, whatever the file's reader has let through
-    ours.chain(users.map(|(name, value)| (name.clone(), line(value, usize::MAX)))).collect()
+    let users = letter.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Subject"));
+    ours.chain(users.cloned()).collect()
 }
 
 /// A header of the user's own.
-fn own<'a>(settings: &'a EmailSettings, header: &str) -> Option<&'a str> {
-    let found = settings.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(header));
+fn own<'a>(letter: &'a Letter, header: &str) -> Option<&'a str> {
+    let found = letter.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(header));
     found.map(|(_, value)| value.as_str())
 }
 
@@ -145,33 +149,32 @@ fn subject(message: &Message<'_>) -> String {
 
 /// The Message-ID of a mail: a hash, so that it tells nothing and always fits. When we first heard of the alerts is a
 /// part of it, because a store that was lost begins to count anew, and no reader may take a mail for an old one.
-fn message_id(settings: &EmailSettings, message: &Message<'_>) -> String {
+fn message_id(letter: &Letter, message: &Message<'_>) -> String {
     let heard = message.alerts.iter().map(|alert| alert.first_seen.0).max().unwrap_or(0);
-    name(settings, &[&message.delivery, &message.view.receiver, &heard.to_string()])
+    name(letter, &[&message.delivery, &message.view.receiver, &heard.to_string()])
 }
 
 /// The thread's own name.
-fn thread_name(settings: &EmailSettings, message: &Message<'_>) -> String {
+fn thread_name(letter: &Letter, message: &Message<'_>) -> String {
     let view = message.view;
     let (thread, episode) = (view.thread.to_string(), view.episode.to_string());
-    name(settings, &["thread", &thread, &episode, &view.receiver, &view.labels.to_json()])
+    name(letter, &["thread", &thread, &episode, &view.receiver, &view.labels.to_json()])
 }
 
-fn name(settings: &EmailSettings, parts: &[&str]) -> String {
+fn name(letter: &Letter, parts: &[&str]) -> String {
     let mut hash = Fnv128::default();
     for part in parts {
         hash.write(part.as_bytes());
         hash.write(&[0]);
     }
     // a header is ASCII, and a domain may be more
-    let domain = Some(settings.from.email.domain())
-        .filter(|domain| domain.is_ascii())
-        .unwrap_or("alertrouter.invalid");
+    let domain =
+        Some(letter.from.email.domain()).filter(|domain| domain.is_ascii()).unwrap_or("alertrouter.invalid");
     format!("<{:032x}@{domain}>", hash.0)
 }
 
 /// One line without control characters.
-fn line(text: &str, most: usize) -> String {
+pub(super) fn line(text: &str, most: usize) -> String {
     let words: Vec<&str> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
     words.join(" ").chars().take(most).collect()

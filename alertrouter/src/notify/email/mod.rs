@@ -5,6 +5,7 @@
 
 mod failure;
 pub(super) mod html;
+mod letter;
 mod login;
 mod mime;
 mod session;
@@ -20,6 +21,7 @@ use super::card::Card;
 use super::{Cause, Message, Outcome};
 use crate::config::EmailSettings;
 use failure::Failure;
+use letter::Letter;
 use login::Login;
 use mime::Thread;
 use session::{Recipient, Session, is_ascii};
@@ -55,8 +57,12 @@ impl Email {
     pub async fn send(&self, message: &Message<'_>) -> Outcome {
         let mut progress: Progress =
             message.progress.and_then(|word| serde_json::from_str(word).ok()).unwrap_or_default();
+        let letter = match letter::letter(&self.settings, message) {
+            Ok(letter) => letter,
+            Err(cause) => return Outcome::Refused(cause),
+        };
         let open: Vec<&Address> =
-            self.settings.to.iter().map(|to| &to.email).filter(|address| !progress.knows(address)).collect();
+            letter.to.iter().map(|to| &to.email).filter(|address| !progress.knows(address)).collect();
         let login = match self.login().await {
             Ok(login) => login,
             Err(cause) => return Outcome::TargetFails(cause),
@@ -65,7 +71,7 @@ impl Email {
             Ok(session) => session,
             Err(failure) => return failed(failure, message.progress),
         };
-        let answers = self.exchange(&mut session, message, &open).await;
+        let answers = exchange(&letter, &mut session, message, &open).await;
         session.close().await;
         let (answers, thread) = match answers {
             Ok(answers) => answers,
@@ -101,46 +107,14 @@ impl Email {
 
     /// The mail's text, and its source as it would be sent, for people.
     pub fn preview(&self, message: &Message<'_>) -> Result<String, String> {
-        let thread = Thread::of(message, &self.settings);
-        let to: Vec<&Mailbox> = self.settings.to.iter().collect();
-        let mail = mime::build(&self.settings, message, &thread, &to).map_err(|error| error.to_string())?;
+        let letter = letter::letter(&self.settings, message).map_err(|cause| cause.detail)?;
+        let thread = Thread::of(message, &letter);
+        let to: Vec<&Mailbox> = letter.to.iter().collect();
+        let mail = mime::build(&letter, message, &thread, &to).map_err(|error| error.to_string())?;
         let card = Card::new(message.view, &message.alerts);
-        let text = text::render(&card, message.size, message.now);
+        let built_in = || text::render(&card, message.size, message.now, letter.problem.as_deref());
+        let text = letter.text.clone().unwrap_or_else(built_in);
         Ok(format!("{text}\n## source\n\n{}", String::from_utf8_lossy(&mail).replace("\r\n", "\n")))
-    }
-
-    /// Builds the mail for this server and sends it.
-    async fn exchange(
-        &self,
-        session: &mut Session,
-        message: &Message<'_>,
-        open: &[&Address],
-    ) -> Result<(Vec<Recipient>, Thread), Stop> {
-        let utf8 = session.takes_utf8();
-        let from = &self.settings.from.email;
-        if !utf8 && !is_ascii(from) {
-            let words = format!("{from} {NEEDS_UTF8}");
-            return Err(Stop::Server(Failure::Setup(Cause::new("address", words))));
-        }
-        let able = |address: &Address| utf8 || is_ascii(address);
-        let thread = Thread::of(message, &self.settings);
-        let to: Vec<&Address> = open.iter().copied().filter(|address| able(address)).collect();
-        let mut reached = if to.is_empty() {
-            Vec::new()
-        } else {
-            // the header names everybody, whoever is still to get it; but nobody that would need SMTPUTF8
-            let shown: Vec<&Mailbox> =
-                self.settings.to.iter().filter(|mailbox| able(&mailbox.email)).collect();
-            let mail = mime::build(&self.settings, message, &thread, &shown)
-                .map_err(|error| Stop::Rendering(Cause::new("message_refused", error.to_string())))?;
-            session.deliver(from, &to, &mail).await.map_err(Stop::Server)?
-        }
-        .into_iter();
-        let unable = || Recipient::Never(NEEDS_UTF8.to_owned());
-        let answers = open
-            .iter()
-            .map(|address| if able(address) { reached.next().unwrap_or_else(unable) } else { unable() });
-        Ok((answers.collect(), thread))
     }
 
     async fn login(&self) -> Result<Option<Login>, Cause> {
@@ -149,6 +123,39 @@ impl Email {
         let password = password.read().await.map_err(|error| Cause::new("secret", error.to_string()))?;
         Ok(Some(Login { username: username.clone(), password, mechanism: *mechanism }))
     }
+}
+
+/// Builds the mail for this server and sends it.
+async fn exchange(
+    letter: &Letter,
+    session: &mut Session,
+    message: &Message<'_>,
+    open: &[&Address],
+) -> Result<(Vec<Recipient>, Thread), Stop> {
+    let utf8 = session.takes_utf8();
+    let from = &letter.from.email;
+    if !utf8 && !is_ascii(from) {
+        let words = format!("{from} {NEEDS_UTF8}");
+        return Err(Stop::Server(Failure::Setup(Cause::new("address", words))));
+    }
+    let able = |address: &Address| utf8 || is_ascii(address);
+    let thread = Thread::of(message, letter);
+    let to: Vec<&Address> = open.iter().copied().filter(|address| able(address)).collect();
+    let mut reached = if to.is_empty() {
+        Vec::new()
+    } else {
+        // the header names everybody, whoever is still to get it; but nobody that would need SMTPUTF8
+        let shown: Vec<&Mailbox> = letter.to.iter().filter(|mailbox| able(&mailbox.email)).collect();
+        let mail = mime::build(letter, message, &thread, &shown)
+            .map_err(|error| Stop::Rendering(Cause::new("message_refused", error.to_string())))?;
+        session.deliver(from, &to, &mail).await.map_err(Stop::Server)?
+    }
+    .into_iter();
+    let unable = || Recipient::Never(NEEDS_UTF8.to_owned());
+    let answers = open
+        .iter()
+        .map(|address| if able(address) { reached.next().unwrap_or_else(unable) } else { unable() });
+    Ok((answers.collect(), thread))
 }
 
 impl Progress {

@@ -3,6 +3,7 @@
 use lettre::message::Mailbox;
 use proptest::prelude::*;
 
+use super::letter::letter;
 use super::mime::{self, Thread};
 use super::{html, text};
 use crate::commands::sample::{example, message, view};
@@ -11,11 +12,12 @@ use crate::notify::card::Card;
 use crate::notify::{Action, Size};
 use crate::payload::{Payload, Status};
 use crate::store::Sent;
+use crate::template::Text;
 
 fn settings() -> EmailSettings {
     EmailSettings {
-        to: vec!["oncall@example.org".parse().unwrap()],
-        from: "Alerts <alerts@example.org>".parse().unwrap(),
+        to: Text::plain("oncall@example.org"),
+        from: Text::plain("Alerts <alerts@example.org>"),
         host: "mail.example.org".to_owned(),
         port: 587,
         hello: "localhost".to_owned(),
@@ -26,6 +28,8 @@ fn settings() -> EmailSettings {
         implicit_tls: false,
         tls: crate::config::TlsSettings::default(),
         headers: Vec::new(),
+        text: None,
+        html: None,
     }
 }
 
@@ -47,10 +51,10 @@ fn source(payload: &Payload, size: Size, place: Option<String>, resolved: bool) 
     let mut message = message(&view, Action::Post, now);
     message.size = size;
     message.delivery = format!("7-{}", view.sent_count);
-    let settings = settings();
-    let thread = Thread::of(&message, &settings);
-    let to: Vec<&Mailbox> = settings.to.iter().collect();
-    let mail = mime::build(&settings, &message, &thread, &to).unwrap();
+    let letter = letter(&settings(), &message).unwrap();
+    let thread = Thread::of(&message, &letter);
+    let to: Vec<&Mailbox> = letter.to.iter().collect();
+    let mail = mime::build(&letter, &message, &thread, &to).unwrap();
     (String::from_utf8(mail).unwrap(), serde_json::to_string(&thread).unwrap())
 }
 
@@ -60,8 +64,8 @@ fn golden_mails() {
     let view = view("team", &payload, now);
     let message = message(&view, Action::Post, now);
     let card = Card::new(&view, &message.alerts);
-    insta::assert_snapshot!("mail_text", text::render(&card, Size::Full, now));
-    insta::assert_snapshot!("mail_html", html::render(&card, Size::Full, now).replace("><", ">\n<"));
+    insta::assert_snapshot!("mail_text", text::render(&card, Size::Full, now, None));
+    insta::assert_snapshot!("mail_html", html::render(&card, Size::Full, now, None).replace("><", ">\n<"));
     let (plain, _) = source(&payload, Size::Plain, None, false);
     insta::assert_snapshot!("mail_source", plain.replace("\r\n", "\n"));
 }
@@ -95,7 +99,7 @@ fn html_stays_below_what_gmail_shows() {
     payload.alerts = (0..100).map(|_| alert.clone()).collect();
     let view = view("team", &payload, now);
     let message = message(&view, Action::Post, now);
-    let html = html::render(&Card::new(&view, &message.alerts), Size::Full, now);
+    let html = html::render(&Card::new(&view, &message.alerts), Size::Full, now, None);
     assert!(html.len() < 100 * 1024 && html.contains(" more</b>"), "{}", html.len());
     assert_eq!(structure(&html), Ok(()));
 }
@@ -147,7 +151,7 @@ proptest! {
         }
         let view = view("team", &payload, example().1);
         let message = message(&view, Action::Post, view.created_at);
-        let html = html::render(&Card::new(&view, &message.alerts), Size::Full, message.now);
+        let html = html::render(&Card::new(&view, &message.alerts), Size::Full, message.now, None);
         prop_assert_eq!(structure(&html), Ok(()));
         prop_assert!(!html.contains("href=\"javascript"));
         for size in [Size::Full, Size::Compact, Size::Plain] {

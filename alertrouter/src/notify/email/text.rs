@@ -18,8 +18,8 @@ const COMPACT: usize = 10;
 /// Characters of one text from outside that are shown.
 pub(super) const TEXT: usize = 4000;
 
-/// The whole text.
-pub(in crate::notify) fn render(card: &Card<'_>, size: Size, now: Moment) -> String {
+/// The whole text, with a remark that is not about the alerts.
+pub(in crate::notify) fn render(card: &Card<'_>, size: Size, now: Moment, remark: Option<&str>) -> String {
     let mut out = format!("{}\n{}\n", clean(&card.title()), card.counts());
     let most = most(size);
     for entry in card.alerts.iter().take(most) {
@@ -38,6 +38,9 @@ pub(in crate::notify) fn render(card: &Card<'_>, size: Size, now: Moment) -> Str
     }
     if card.alerts.len() > most {
         push(&mut out, format_args!("\n...and {} more\n", card.alerts.len() - most));
+    }
+    if let Some(remark) = remark {
+        push(&mut out, format_args!("\n{}\n", clean(remark)));
     }
     push(&mut out, format_args!("\n-- \nSent to {} by alertrouter at {}\n", clean(card.receiver), utc(now)));
     out

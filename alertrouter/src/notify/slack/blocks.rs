@@ -32,6 +32,9 @@ const COMPACT: usize = 5;
 /// Units that the line about hidden alerts may take.
 const OVERFLOW: usize = 1800;
 
+/// Units of a remark.
+const REMARK: usize = 500;
+
 /// A message's parts as Slack's methods take them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::notify) struct Rendered {
@@ -44,6 +47,15 @@ pub(in crate::notify) struct Rendered {
 }
 
 impl Rendered {
+    /// Adds a remark in small print, which is not about the alerts.
+    pub(super) fn remark(&mut self, words: &str) {
+        let words = escape(&one_line(words), REMARK);
+        match self.attachments.first_mut().and_then(|card| card.get_mut("blocks")?.as_array_mut()) {
+            Some(blocks) => blocks.push(context(&words)),
+            None => self.text = format!("{} ({words})", self.text),
+        }
+    }
+
     /// As arguments of a method. All three are there, because what an edit leaves out stays as it was.
     pub(super) fn body(self) -> Map<String, Value> {
         let Self { text, blocks, attachments } = self;

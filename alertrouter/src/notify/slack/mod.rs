@@ -11,6 +11,8 @@
 
 mod answer;
 pub(super) mod blocks;
+mod compose;
+mod form;
 mod place;
 mod reply;
 pub(super) mod storm;
@@ -21,18 +23,19 @@ use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 use toolkit::config::Secret;
 
-use super::card::{Card, is_web};
+use super::card::is_web;
 use super::http::{Answer, Http, exchange};
 use super::pace::{Paces, Rate};
 use super::{Action, Cause, Message, Outcome, Size};
 use crate::config::{SlackSettings, SlackWay};
 use crate::moment::Moment;
 use crate::store::StormView;
-use blocks::Rendered;
+use crate::template::Text;
+use compose::Letter;
 use place::Place;
 pub use place::permalink;
 
@@ -118,8 +121,7 @@ impl Slack {
         };
         match &self.settings.way {
             SlackWay::Webhook { .. } => {
-                let card = Card::new(message.view, &message.alerts);
-                self.hook(&secret, blocks::render(&card, message.size, message.now, None)).await
+                self.hook(&secret, compose::letter(&self.settings, message, None)).await
             }
             SlackWay::Bot { base, .. } => {
                 let bot = Bot { base, token: secret };
@@ -134,13 +136,7 @@ impl Slack {
 
     /// The body of a new message, for people.
     pub fn preview(&self, message: &Message<'_>) -> Value {
-        let card = Card::new(message.view, &message.alerts);
-        let mut body = blocks::render(&card, message.size, message.now, None).body();
-        if let Some(channel) = &self.settings.channel {
-            body.insert("channel".to_owned(), json!(channel));
-        }
-        self.dress(&mut body);
-        Value::Object(body)
+        compose::letter(&self.settings, message, None).preview()
     }
 
     /// Sends the card of a storm: a new one when it has no place yet.
@@ -149,18 +145,18 @@ impl Slack {
             Ok(secret) => secret,
             Err(cause) => return Outcome::TargetFails(cause),
         };
-        let rendered = storm::render(view, size, now);
+        let letter = compose::card(&self.settings, storm::render(view, size, now));
         let SlackWay::Bot { base, .. } = &self.settings.way else {
-            return self.hook(&secret, rendered).await;
+            return self.hook(&secret, letter).await;
         };
         let bot = Bot { base, token: secret };
         let done = |place: &Place| Outcome::Done { place: Some(place.write()), refused: Vec::new() };
         match Place::read(view.storm.place.as_deref()) {
-            Some(place) => match self.update(&bot, &place, rendered, None).await {
+            Some(place) => match self.update(&bot, &place, letter).await {
                 Ok(()) => done(&place),
                 Err(outcome) => outcome,
             },
-            None => match self.post(&bot, rendered, None).await {
+            None => match self.post(&bot, letter).await {
                 Ok(place) => done(&place),
                 Err(outcome) => outcome,
             },
@@ -169,10 +165,8 @@ impl Slack {
 
     /// A new message.
     async fn open(&self, bot: &Bot<'_>, message: &Message<'_>, before: Option<&Place>) -> Outcome {
-        let card = Card::new(message.view, &message.alerts);
         let before = before.and_then(|place| place.permalink.as_deref());
-        let rendered = blocks::render(&card, message.size, message.now, before);
-        match self.post(bot, rendered, metadata(message)).await {
+        match self.post(bot, compose::letter(&self.settings, message, before)).await {
             Ok(mut place) => {
                 place.permalink = self.permalink(bot, &place).await;
                 place.remember(&message.alerts);
@@ -185,9 +179,8 @@ impl Slack {
     /// The message is changed; then a reply says what changed.
     async fn edit(&self, bot: &Bot<'_>, message: &Message<'_>, mut place: Place) -> Outcome {
         if message.progress != Some(EDITED) {
-            let card = Card::new(message.view, &message.alerts);
-            let rendered = blocks::render(&card, message.size, message.now, None);
-            if let Err(outcome) = self.update(bot, &place, rendered, metadata(message)).await {
+            let letter = compose::letter(&self.settings, message, None);
+            if let Err(outcome) = self.update(bot, &place, letter).await {
                 return outcome;
             }
         }
@@ -202,11 +195,7 @@ impl Slack {
         if tokio::time::timeout(REPLY_WAIT, self.admit_reply(&bot.token, &place)).await.is_err() {
             return told(&place);
         }
-        let mut body = Map::new();
-        body.insert("channel".to_owned(), json!(place.channel));
-        body.insert("thread_ts".to_owned(), json!(place.ts));
-        body.insert("text".to_owned(), json!(reply));
-        self.dress(&mut body);
+        let body = compose::reply(&self.settings, &place, &reply);
         match self.call(bot, "chat.postMessage", body).await {
             Ok(_) => {}
             Err(Outcome::Retry { cause, .. }) => {
@@ -223,66 +212,32 @@ impl Slack {
         told(&place)
     }
 
-    async fn post(
-        &self,
-        bot: &Bot<'_>,
-        rendered: Rendered,
-        metadata: Option<Value>,
-    ) -> Result<Place, Outcome> {
-        let mut body = rendered.body();
-        body.insert("channel".to_owned(), json!(self.settings.channel));
-        body.extend(metadata.map(|metadata| ("metadata".to_owned(), metadata)));
-        self.dress(&mut body);
-        let said = self.call(bot, "chat.postMessage", body).await.inspect_err(|outcome| {
+    async fn post(&self, bot: &Bot<'_>, letter: Letter) -> Result<Place, Outcome> {
+        let name = letter.channel().unwrap_or_default().to_owned();
+        let said = self.call(bot, "chat.postMessage", letter.post()).await.inspect_err(|outcome| {
             self.heed(outcome, &bot.token, Action::Post);
         })?;
         // from now on the channel's name and its ID share one pace
-        let name = self.settings.channel.as_deref().unwrap_or_default();
-        self.paces
-            .join(("post", bot.token.expose(), name), ("post", bot.token.expose(), said.channel.as_str()));
+        self.paces.join(
+            ("post", bot.token.expose(), name.as_str()),
+            ("post", bot.token.expose(), said.channel.as_str()),
+        );
         Ok(Place { channel: said.channel, ts: said.ts, ..Place::default() })
     }
 
-    async fn update(
-        &self,
-        bot: &Bot<'_>,
-        place: &Place,
-        rendered: Rendered,
-        metadata: Option<Value>,
-    ) -> Result<(), Outcome> {
-        let mut body = rendered.body();
-        body.insert("channel".to_owned(), json!(place.channel));
-        body.insert("ts".to_owned(), json!(place.ts));
-        body.extend(metadata.map(|metadata| ("metadata".to_owned(), metadata)));
-        body.extend(no_mentions());
-        let said = self.call(bot, "chat.update", body).await;
+    async fn update(&self, bot: &Bot<'_>, place: &Place, letter: Letter) -> Result<(), Outcome> {
+        let said = self.call(bot, "chat.update", letter.update(place)).await;
         said.map(drop).inspect_err(|outcome| self.heed(outcome, &bot.token, Action::Edit))
     }
 
-    /// What every new message has: who it is from, and that nothing in it is looked up or mentioned.
-    fn dress(&self, body: &mut Map<String, Value>) {
-        let settings = &self.settings;
-        for (key, value) in [
-            ("username", &settings.username),
-            ("icon_emoji", &settings.icon_emoji),
-            ("icon_url", &settings.icon_url),
-        ] {
-            body.extend(value.as_ref().map(|value| (key.to_owned(), json!(value))));
-        }
-        body.extend(no_mentions());
-        for key in ["unfurl_links", "unfurl_media"] {
-            body.insert(key.to_owned(), json!(false));
-        }
-    }
-
-    async fn call(&self, bot: &Bot<'_>, method: &str, body: Map<String, Value>) -> Result<Said, Outcome> {
+    async fn call(&self, bot: &Bot<'_>, method: &str, body: String) -> Result<Said, Outcome> {
         let url = Secret::from(format!("{}/{method}", bot.base));
         let request = self.http.post(&url).await.map_err(Outcome::TargetFails)?;
         let request = request
             .bearer_auth(bot.token.expose().trim())
             // without the charset Slack adds a warning to every answer
             .header(CONTENT_TYPE, "application/json; charset=utf-8")
-            .body(Value::Object(body).to_string());
+            .body(body);
         let answer = exchange(request).await.map_err(unreached)?;
         match serde_json::from_str::<Said>(&answer.text) {
             Ok(said) if said.ok => Ok(said),
@@ -292,18 +247,12 @@ impl Slack {
         }
     }
 
-    async fn hook(&self, url: &Secret, rendered: Rendered) -> Outcome {
-        let mut body = rendered.body();
-        body.retain(|_, value| value != &json!([]));
-        body.extend(self.settings.channel.as_ref().map(|channel| ("channel".to_owned(), json!(channel))));
-        self.dress(&mut body);
+    async fn hook(&self, url: &Secret, letter: Letter) -> Outcome {
         let request = match self.http.post(url).await {
             Ok(request) => request,
             Err(cause) => return Outcome::TargetFails(cause),
         };
-        let request = request
-            .header(CONTENT_TYPE, "application/json; charset=utf-8")
-            .body(Value::Object(body).to_string());
+        let request = request.header(CONTENT_TYPE, "application/json; charset=utf-8").body(letter.hook());
         let outcome = match exchange(request).await {
             Ok(answer) if answer.status == 200 && answer.text.trim() == "ok" => {
                 return Outcome::Done { place: None, refused: Vec::new() };
@@ -326,9 +275,18 @@ impl Slack {
         source.read().await.map_err(|error| Cause::new("secret", error.to_string()))
     }
 
+    /// The channel as the file names it; where that is a template, all channels that it makes share one pace.
+    fn channel(&self) -> &str {
+        self.settings.channel.as_ref().map(Text::source).unwrap_or_default()
+    }
+
+    /// Whether all messages go to one channel.
+    pub(super) fn has_one_channel(&self) -> bool {
+        self.settings.channel.as_ref().is_none_or(Text::is_plain)
+    }
+
     async fn admit_post(&self, token: &Secret) {
-        let channel = self.settings.channel.as_deref().unwrap_or_default();
-        self.paces.wait(("post", token.expose(), channel), POSTS).await;
+        self.paces.wait(("post", token.expose(), self.channel()), POSTS).await;
         self.paces.wait(("workspace", token.expose()), WORKSPACE).await;
     }
 
@@ -345,7 +303,7 @@ impl Slack {
         if action == Action::Edit {
             return self.paces.pause(("edit", token), EDITS, *after);
         }
-        let channel = ("post", token, self.settings.channel.as_deref().unwrap_or_default());
+        let channel = ("post", token, self.channel());
         let another = self.paces.is_paused(("posts met a limit", token)) && !self.paces.is_paused(channel);
         self.paces.pause(channel, POSTS, *after);
         self.paces.pause(("posts met a limit", token), POSTS, *after);
@@ -364,7 +322,7 @@ impl Slack {
                 _ => workspace.not_before = Some(Instant::now() + WORKSPACE_PAUSE),
             }
         }
-        let asked = tokio::time::timeout(WORKSPACE_WAIT, self.call(bot, "auth.test", Map::new())).await;
+        let asked = tokio::time::timeout(WORKSPACE_WAIT, self.call(bot, "auth.test", "{}".to_owned())).await;
         let url = asked.ok()?.ok().map(|said| said.url).filter(|url| is_web(url))?;
         let link = place.link(&url);
         if let Ok(mut workspace) = self.workspace.lock() {
@@ -374,25 +332,12 @@ impl Slack {
     }
 }
 
-/// Nothing in a text becomes a mention or a channel's name, also when a message is edited (where Slack's default is
-/// another).
-fn no_mentions() -> [(String, Value); 2] {
-    [("parse".to_owned(), json!("none")), ("link_names".to_owned(), json!(false))]
-}
-
 /// The reply to a thread that was told of these alerts.
 #[cfg(test)]
 pub(super) fn reply_of(told: &[&crate::store::LiveAlert], message: &Message<'_>) -> Option<String> {
     let mut place = Place::default();
     place.remember(told);
     reply::render(&place, message)
-}
-
-/// A name of the delivery for people who look for doubles; the plainest message has none, in case that is what Slack
-/// refuses.
-fn metadata(message: &Message<'_>) -> Option<Value> {
-    (message.size != Size::Plain)
-        .then(|| json!({ "event_type": "alertrouter", "event_payload": { "delivery_id": message.delivery } }))
 }
 
 fn classify(error: &str, answer: &Answer, retry_after: Option<u64>) -> Outcome {
@@ -420,10 +365,11 @@ mod tests {
         let settings = SlackSettings {
             way: SlackWay::Bot { token, base: "http://127.0.0.1:1/api".to_owned() },
             http: HttpSettings::default(),
-            channel: Some(name.to_owned()),
+            channel: Some(Text::plain(name)),
             username: None,
             icon_emoji: None,
             icon_url: None,
+            form: None,
             timeout: Duration::from_secs(1),
         };
         Slack::new(settings, paces.clone())

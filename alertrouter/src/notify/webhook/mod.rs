@@ -11,12 +11,14 @@
 //!
 //! Invariants: what the other side says is quoted only without our secrets.
 
-mod payload;
+pub(super) mod payload;
 
 use std::time::Duration;
 
 use super::http::{Answer, Http, exchange};
-use super::{Cause, Message, Outcome};
+use super::{Cause, Message, Outcome, Size, data, go_json};
+use toolkit::config::Secret;
+
 use crate::config::WebhookSettings;
 
 /// Patience when a 429 does not say for how long.
@@ -46,6 +48,10 @@ impl Webhook {
             Ok(url) => url,
             Err(error) => return Outcome::TargetFails(Cause::new("secret", error.to_string())),
         };
+        let url = match self.address(&url, message) {
+            Ok(url) => url,
+            Err(cause) => return Outcome::Refused(cause),
+        };
         let request = match self.http.post(&url).await {
             Ok(request) => request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body),
             Err(cause) => return Outcome::TargetFails(cause),
@@ -58,9 +64,32 @@ impl Webhook {
         }
     }
 
-    /// The body, with a line end as Go's encoder has it.
+    /// The body, with a line end as Go's encoder has it. Where the user's own payload fails, it is Alertmanager's.
     pub fn body(&self, message: &Message<'_>) -> String {
+        let custom = self.settings.payload.as_ref().filter(|_| message.size == Size::Full);
+        match custom.map(|payload| payload.render(&data::data(message))) {
+            Some(Ok(body)) => return format!("{}\n", go_json(&body)),
+            Some(Err(error)) => {
+                let receiver = &message.view.receiver;
+                tracing::warn!(%error, %receiver, "a template failed: the built-in form is sent");
+            }
+            None => {}
+        }
         format!("{}\n", payload::render(message, self.settings.max_alerts))
+    }
+
+    /// The URL for this message; causes do not show it, because it is a secret.
+    fn address(&self, url: &Secret, message: &Message<'_>) -> Result<Secret, Cause> {
+        if !url.expose().contains("{{") {
+            return Ok(url.clone());
+        }
+        let text = self.settings.templates.text(url.expose().trim());
+        let url = text.and_then(|text| text.render(&data::data(message)));
+        let url = url.map_err(|_shows_it| Cause::new("template", "the template of the URL failed"))?;
+        if url.is_empty() {
+            return Err(Cause::new("template", "the template of the URL gives an empty one"));
+        }
+        Ok(Secret::from(url))
     }
 }
 

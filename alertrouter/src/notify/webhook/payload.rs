@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::labels::Labels;
 use crate::moment::Moment;
-use crate::notify::{Message, Size};
+use crate::notify::{Message, Size, go_json};
 use crate::payload::{Status, quote};
 use crate::store::LiveAlert;
 
@@ -77,10 +77,7 @@ pub(super) fn render(message: &Message<'_>, max_alerts: usize) -> String {
         group_key: format!("{{}}/{{receiver={:?}}}:{}", view.receiver, view.labels),
         truncated_alerts: message.alerts.len() - told.len(),
     };
-    // these characters stand in texts only, so that replacing them anywhere is right
-    let json = serde_json::to_string(&body).unwrap_or_default();
-    let escaped = json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
-    escaped.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+    go_json(&body)
 }
 
 fn entry(alert: &LiveAlert, now: Moment) -> Entry<'_> {
@@ -101,7 +98,7 @@ fn time(moment: Moment) -> String {
     moment.timestamp().to_string()
 }
 
-fn word(status: Status) -> &'static str {
+pub(in crate::notify) fn word(status: Status) -> &'static str {
     match status {
         Status::Firing => "firing",
         Status::Resolved => "resolved",
@@ -109,7 +106,7 @@ fn word(status: Status) -> &'static str {
 }
 
 /// Why it is sent, in Alertmanager's words.
-fn reason(message: &Message<'_>, fires: bool) -> &'static str {
+pub(in crate::notify) fn reason(message: &Message<'_>, fires: bool) -> &'static str {
     let view = message.view;
     let anew = message.alerts.iter().any(|alert| alert.fired > view.sent_revision);
     match &view.sent {
@@ -123,7 +120,10 @@ fn reason(message: &Message<'_>, fires: bool) -> &'static str {
 }
 
 /// What all alerts have in common.
-fn common<'a>(alerts: &[&'a LiveAlert], of: impl Fn(&'a LiveAlert) -> &'a Labels) -> Labels {
+pub(in crate::notify) fn common<'a>(
+    alerts: &[&'a LiveAlert],
+    of: impl Fn(&'a LiveAlert) -> &'a Labels,
+) -> Labels {
     let Some((first, rest)) = alerts.split_first() else { return Labels::default() };
     let same =
         |name: &str, value: &str| rest.iter().all(|alert| of(alert).iter().any(|pair| pair == (name, value)));

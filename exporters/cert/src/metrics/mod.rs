@@ -4,5 +4,6 @@ mod table;
 mod write;
 
 pub(crate) use table::exporter;
+pub use table::exporter::METRICS as OWN_METRICS;
 pub use table::{METRICS, NAMESPACE};
 pub use write::{Extra, write, write_last_check};

@@ -107,6 +107,8 @@ metrics! {
     // ours, of files and secrets
     KUBECONFIG_USER "kubeconfig_user_info" Gauge &["kubeconfig", "name", "credential"],
         "What a user of a kubeconfig logs in with: certificate, token, exec, auth_provider or none; always 1.";
+    STORED_NOT_AFTER "stored_cert_not_after" Gauge &["place", "position"],
+        "When the certificate at this position of a file, kubeconfig or secret ends, in Unix time: one series that outlives renewals.";
     STORED_REMAINING "stored_cert_remaining_ratio" Gauge &["place", "position"],
         "What is left of the lifetime of a certificate in a file, kubeconfig or secret.";
     STORED_OVERDUE "stored_renewal_overdue" Gauge &["place"],
@@ -122,6 +124,9 @@ metrics! {
 /// Metrics about the exporter itself.
 pub(crate) mod exporter {
     use super::{Desc, Kind};
+
+    /// All of them.
+    pub const METRICS: [Desc<'_>; 7] = [BUILD, TARGETS, CHECKS, SKIPPED, RUNNING, LATENESS, FAILING_LISTS];
 
     pub(crate) const BUILD: Desc<'_> = Desc {
         name: "exporter_build_info",

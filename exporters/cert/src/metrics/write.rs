@@ -231,7 +231,9 @@ impl Writer<'_> {
         }
         for (position, facts) in place.certificates.iter().enumerate() {
             let left = remaining_ratio(facts.not_before, facts.not_after, self.now);
-            self.add(&metric::STORED_REMAINING, &[&name, &position.to_string()], left);
+            let labels = self.labels(&metric::STORED_NOT_AFTER, &[&name, &position.to_string()]);
+            self.push(&metric::STORED_NOT_AFTER, labels, seconds(facts.not_after));
+            self.push(&metric::STORED_REMAINING, labels, left);
         }
         // authorities live for decades and are replaced by plan, not renewed
         if let Some(leaf) = place.certificates.first().filter(|facts| !facts.is_ca) {

@@ -58,7 +58,8 @@ fn tell(provider: &Provider, outcome: &Result<Option<Snapshot>, FetchError>, now
     let every = SignedDuration::try_from(provider.interval).unwrap_or_default();
     let cost = provider.kind.own_cost(provider.interval);
     lines.push(match provider.max_requests_per_month {
-        None => format!("  it is asked every {every:#}, for nothing"),
+        None if cost.is_zero() => format!("  it is asked every {every:#}, for nothing"),
+        None => format!("  it is asked every {every:#}, for at most {cost:.2} USD a month"),
         Some(most) => {
             format!("  it is asked every {every:#}, for about {cost:.2} USD a month, with at most {most} paid requests")
         }

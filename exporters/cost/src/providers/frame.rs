@@ -98,6 +98,11 @@ impl Provider {
             return None;
         };
         let kind = decode(&mut fields);
+        if max.is_some() && kind.as_ref().is_some_and(|kind| !kind.sends_paid_requests()) {
+            let of = facts.type_name;
+            let problem = format!("requests of `{of}` are not paid one by one: there is nothing to cap");
+            fields.problem("max_requests_per_month", format!("`max_requests_per_month`: {problem}"));
+        }
         Some(Self {
             name: Arc::from(name?),
             kind: kind?,

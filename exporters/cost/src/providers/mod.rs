@@ -40,6 +40,9 @@ use crate::window::Window;
 
 pub use frame::{Provider, base_url, currency, is_free_label, required_secret};
 
+/// Seconds of a month, on average.
+const MONTH: u64 = 2_629_800;
+
 /// A provider: how its settings are read, and how it is asked.
 pub trait Bill: Sized + Send + Sync + 'static {
     /// Its word in the configuration.
@@ -85,7 +88,12 @@ pub trait Bill: Sized + Send + Sync + 'static {
         async { self.fetch(http, window).await.map(Some) }
     }
 
-    /// What our own requests cost in a month when it is asked so often.
+    /// Whether single requests are paid, so that their number can be capped.
+    fn sends_paid_requests(&self) -> bool {
+        Self::PAID_REQUESTS.is_some()
+    }
+
+    /// What our own requests cost in a month, at most, when it is asked so often.
     fn own_cost(&self, interval: Duration) -> Money {
         let _ = interval;
         Money::ZERO
@@ -172,6 +180,13 @@ macro_rules! kinds {
             pub async fn probe(&self, http: &Http, window: &Window) -> Result<Option<Snapshot>, FetchError> {
                 match self {
                     $($(#[$only])* Self::$variant(bill) => Box::pin(bill.probe(http, window)).await,)*
+                }
+            }
+
+            /// See [`Bill::sends_paid_requests`].
+            pub fn sends_paid_requests(&self) -> bool {
+                match self {
+                    $($(#[$only])* Self::$variant(bill) => bill.sends_paid_requests(),)*
                 }
             }
 

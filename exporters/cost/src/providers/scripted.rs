@@ -86,6 +86,10 @@ impl Bill for Scripted {
         Err(FetchError::new(Reason::Paging, "pages without end"))
     }
 
+    fn sends_paid_requests(&self) -> bool {
+        self.paid
+    }
+
     async fn probe(&self, http: &Http, window: &Window) -> Result<Option<Snapshot>, FetchError> {
         if self.paid { Ok(None) } else { self.fetch(http, window).await.map(Some) }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -113,6 +114,8 @@ fn rows(book: &Book, given: &Given<'_>) -> Vec<Row> {
         *entry = std::array::from_fn(|at| entry[at] + sums[at]);
     }
     let is_something = |(_, sums): &(_, [Money; 3])| sums.iter().any(|sum| !sum.is_zero());
+    // what a month that was never read cost is not nothing
+    let is_known = book.entries.read.first.is_some_and(|first| first < given.days.start);
     let row = |((account, service, currency), [amount, same_day, previous]): (Key<'_>, [Money; 3])| Row {
         provider: book.provider.name.to_string(),
         account: account.to_string(),
@@ -120,10 +123,15 @@ fn rows(book: &Book, given: &Given<'_>) -> Vec<Row> {
         currency: currency.to_string(),
         is_estimated: book.entries.told.source == charge::Source::Estimated,
         amount,
-        same_day,
-        previous,
+        same_day: is_known.then_some(same_day),
+        previous: is_known.then_some(previous),
     };
     services.into_iter().filter(is_something).map(row).collect()
+}
+
+/// The sum of what is known.
+fn together(one: Option<Money>, other: Option<Money>) -> Option<Money> {
+    one.into_iter().chain(other).reduce(|one, other| one + other)
 }
 
 fn providers(services: &[Row]) -> Vec<Row> {
@@ -134,8 +142,8 @@ fn providers(services: &[Row]) -> Vec<Row> {
         match same {
             Some(one) => {
                 one.amount += row.amount;
-                one.same_day += row.same_day;
-                one.previous += row.previous;
+                one.same_day = together(one.same_day, row.same_day);
+                one.previous = together(one.previous, row.previous);
             }
             None => providers.push(Row { account: String::new(), service: String::new(), ..row.clone() }),
         }
@@ -146,7 +154,7 @@ fn providers(services: &[Row]) -> Vec<Row> {
 
 /// The services that changed most; of each currency, for a dollar and a yen cannot be compared.
 fn movers(services: &[Row]) -> Vec<Row> {
-    let change = |row: &Row| (row.amount - row.same_day).abs();
+    let change = |row: &Row| row.same_day.map(|before| (row.amount - before).abs()).unwrap_or_default();
     let mut changed: Vec<Row> =
         services.iter().filter(|row| !change(row).rounded(2).is_zero()).cloned().collect();
     changed.sort_by_key(|row| std::cmp::Reverse(change(row)));
@@ -168,8 +176,8 @@ fn totals(services: &[Row], books: &[Book], days: Period, is_over: bool) -> Vec<
             currency: currency.clone(),
             amount: rows().map(|row| row.amount).sum(),
             estimated: rows().filter(|row| row.is_estimated).map(|row| row.amount).sum(),
-            same_day: rows().map(|row| row.same_day).sum(),
-            previous: rows().map(|row| row.previous).sum(),
+            same_day: rows().map(|row| row.same_day).fold(None, together),
+            previous: rows().map(|row| row.previous).fold(None, together),
             forecast,
         }
     };
@@ -338,7 +346,10 @@ fn notes(given: &Given<'_>) -> Vec<String> {
             notes.push(format!("Of {name}, nothing is known before {first}."));
         }
         let late = provider.interval.saturating_mul(3);
-        let since = source.read_at.map(|moment| given.now.duration_since(moment).unsigned_abs());
+        // a read that lies ahead (a clock that was set back) is not late
+        let since = source
+            .read_at
+            .map(|moment| Duration::try_from(given.now.duration_since(moment)).unwrap_or_default());
         if let Some((moment, since)) = source.read_at.zip(since)
             && since > late
         {

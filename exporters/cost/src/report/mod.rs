@@ -67,10 +67,10 @@ pub struct Total {
     pub amount: Money,
     /// How much of it is estimated.
     pub estimated: Money,
-    /// The month before by the same day.
-    pub same_day: Money,
-    /// The whole month before.
-    pub previous: Money,
+    /// The month before by the same day; none where nothing is known of it.
+    pub same_day: Option<Money>,
+    /// The whole month before; none where nothing is known of it.
+    pub previous: Option<Money>,
     /// What the month will have cost; none once it is over, or where too little is known.
     pub forecast: Option<Band>,
 }
@@ -101,10 +101,10 @@ pub struct Row {
     pub is_estimated: bool,
     /// The month.
     pub amount: Money,
-    /// The month before by the same day.
-    pub same_day: Money,
-    /// The whole month before.
-    pub previous: Money,
+    /// The month before by the same day; none where nothing is known of it.
+    pub same_day: Option<Money>,
+    /// The whole month before; none where nothing is known of it.
+    pub previous: Option<Money>,
 }
 
 /// A budget.

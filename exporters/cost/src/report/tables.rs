@@ -91,12 +91,15 @@ pub(super) fn comparison(report: &Report, total: &Total) -> String {
         change if change.is_empty() || change == "new" => String::new(),
         change => format!("{change} against "),
     };
-    let whole = amount(total.previous, &total.currency);
+    let Some((same_day, previous)) = total.same_day.zip(total.previous) else {
+        return format!("{before}: not known");
+    };
+    let whole = amount(previous, &total.currency);
     if report.is_over {
-        return format!("{}{before}: {whole}", compared(total.previous));
+        return format!("{}{before}: {whole}", compared(previous));
     }
-    let same = amount(total.same_day, &total.currency);
-    format!("{}{before} by the same day: {same} (the whole month: {whole})", compared(total.same_day))
+    let same = amount(same_day, &total.currency);
+    format!("{}{before} by the same day: {same} (the whole month: {whole})", compared(same_day))
 }
 
 /// What a currency's total will be.
@@ -152,10 +155,18 @@ fn compared(report: &Report, row: &Row) -> Vec<String> {
     let mark = if row.is_estimated { "~" } else { "" };
     let mut cells = vec![format!("{mark}{}", amount(row.amount, &row.currency))];
     if !report.is_over {
-        cells.extend([digits(row.same_day), both(row.amount, row.same_day)]);
+        cells.extend(against(row.amount, row.same_day));
     }
-    cells.extend([digits(row.previous), both(row.amount, row.previous)]);
+    cells.extend(against(row.amount, row.previous));
     cells
+}
+
+/// What was before, and the difference to it.
+fn against(now: Money, before: Option<Money>) -> [String; 2] {
+    match before {
+        Some(before) => [digits(before), both(now, before)],
+        None => ["not known".to_owned(), String::new()],
+    }
 }
 
 /// A difference in money and as a share.

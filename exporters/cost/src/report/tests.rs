@@ -230,3 +230,16 @@ fn what_is_not_known_is_said() {
         assert!(!empty.write(format).is_empty());
     }
 }
+
+#[test]
+fn a_month_that_was_never_read_is_not_one_that_cost_nothing() {
+    let mut example = Example::new("2026-03-20T12:00:00Z", "2026-03-18");
+    example.sources.retain(|source| &*source.book.provider.name == "render");
+    let report = example.report();
+    let [total] = report.totals.as_slice() else { panic!("one currency: {:?}", report.totals) };
+    assert_eq!((total.same_day, total.previous), (None, None));
+    assert!(report.movers.is_empty(), "nothing to compare with: {:?}", report.movers);
+    let text = report.write(Format::Text);
+    assert!(text.contains("February 2026: not known"), "{text}");
+    assert!(report.write(Format::Csv).lines().skip(1).all(|line| line.ends_with(",,")), "empty cells");
+}

@@ -19,7 +19,7 @@ async fn check(config: &str, expected: &[&str]) {
 #[tokio::test]
 async fn providers() {
     check(
-        "providers:\n- {name: a b, type: fixed, items: []}\n- {name: x, type: fixd, whatever: 1}\n- {type: fixed}\n- {name: y, type: fixed, items: [{service: s, amount: much, currency: dollar, period: never}], interval: 1ms, labels: {currency: x}, max_requests_per_month: -1}\n- {name: z, type: fixed, items: [], no_such_key: canary}\n- {name: z, type: fixed, items: []}\n",
+        "providers:\n- {name: a b, type: fixed, items: []}\n- {name: x, type: fixd, whatever: 1}\n- {type: fixed}\n- {name: y, type: fixed, items: [{service: s, amount: much, currency: dollar, period: never}], interval: 1ms, labels: {currency: x}, max_requests_per_month: -1}\n- {name: z, type: fixed, items: [], no_such_key: canary}\n- {name: z, type: fixed, items: []}\n- {name: q, type: csv, path: f.csv, columns: {date: d, amount: a}, max_requests_per_month: 5}\n",
         &[
             "c.yml:2:10: `name`: a name has letters, digits and `-_.`, at most 64",
             "c.yml:3:19: `type`: expected one of `openai`, `anthropic`, `aws_cost_explorer`, `focus`, `azure`, `gcp`, `vercel`, `railway`, `digitalocean`, `render`, `netlify`, `supabase`, `fly`, `hetzner`, `fixed`, `csv`, found `fixd` (hint: did you mean `fixed`?)",
@@ -33,6 +33,7 @@ async fn providers() {
             "c.yml:5:158: `max_requests_per_month`: expected a whole number of at least 0, found `-1`",
             "c.yml:6:37: unknown key `no_such_key`",
             "c.yml:7:3: there is another provider `z`",
+            "c.yml:8:92: `max_requests_per_month`: requests of `csv` are not paid one by one: there is nothing to cap",
         ],
     )
     .await;

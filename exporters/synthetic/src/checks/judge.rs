@@ -123,6 +123,9 @@ fn facts(outcome: &Outcome) -> Vec<(Fact, f64)> {
     if let Some(end) = outcome.tls.as_ref().and_then(|tls| tls.chain.earliest_not_after) {
         facts.push((Fact::CertificateEnd, unix(end)));
     }
+    if let Some(leaf) = outcome.tls.as_ref().and_then(|tls| tls.chain.leaf.as_ref()) {
+        facts.push((Fact::CertificateLife, unix(leaf.lifetime())));
+    }
     match &outcome.facts {
         Facts::Http(found) if found.status != 0 => facts.push((Fact::HttpStatus, found.status.into())),
         Facts::Icmp(found) => facts.push((Fact::PacketLoss, found.loss())),

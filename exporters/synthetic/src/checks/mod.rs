@@ -110,6 +110,9 @@ impl Checks {
             let counts = scheduled.counts.now();
             page.counts(&counts);
             page.durations(&counts);
+            if let Kind::Probe(probe) = &scheduled.check.settings.kind {
+                page.timeout(probe.timeout);
+            }
             if let Standing::Fresh(ended) = standing {
                 page.result(&ended.found.result);
                 if let Some(facts) = &ended.found.result.journey {

@@ -1,5 +1,7 @@
 //! From checks to samples.
 
+use std::time::Duration;
+
 use toolkit::expo::{Desc, Labels, Samples};
 use toolkit::schedule::{Lateness, Numbers};
 
@@ -65,6 +67,7 @@ impl<'a> Writer<'a> {
                 Fact::Phase(phase) => self.add_with(&metric::PHASE, &[phase], *value),
                 Fact::HttpStatus => self.add(&metric::HTTP_STATUS, *value),
                 Fact::CertificateEnd => self.add(&metric::CERTIFICATE_END, *value),
+                Fact::CertificateLife => self.add(&metric::CERTIFICATE_LIFE, *value),
                 Fact::IpProtocol => self.add(&metric::IP_PROTOCOL, *value),
                 Fact::PacketLoss => self.add(&metric::PACKET_LOSS, *value),
                 Fact::QueryValue => self.add(&metric::QUERY_VALUE, *value),
@@ -73,6 +76,11 @@ impl<'a> Writer<'a> {
                 Fact::ArtifactCount => self.add(&metric::ARTIFACT_COUNT, *value),
             }
         }
+    }
+
+    /// Writes how long a run may take.
+    pub(crate) fn timeout(&mut self, timeout: Duration) {
+        self.add(&metric::TIMEOUT, timeout.as_secs_f64());
     }
 
     /// Writes what became of the steps of a journey.

@@ -80,6 +80,8 @@ pub enum Fact {
     HttpStatus,
     /// When the first of the served certificates ends, in Unix time.
     CertificateEnd,
+    /// Seconds from the first in which the server's own certificate is valid to the last.
+    CertificateLife,
     /// 4 or 6.
     IpProtocol,
     /// The part of the packets that was not answered (prober `icmp`).

@@ -18,6 +18,7 @@ metrics! {
     SUCCESS "success" Gauge &[], "Whether the last run was a success, degraded or not; absent while it is not known.";
     DEGRADED "degraded" Gauge &[], "Whether the last run was a success although something that is only warned of does not hold.";
     LAST_DURATION "duration_seconds" Gauge &[], "How long the last run took.";
+    TIMEOUT "timeout_seconds" Gauge &[], "How long a run may take.";
     FAILURE "failure_reason" Gauge &["phase", "reason"],
         "Where and why the last run failed, each from a closed list; 1 for what stands.";
     WARNING "warning_reason" Gauge &["phase", "reason"], "What the last run warned of; 1 for what stands.";
@@ -25,6 +26,8 @@ metrics! {
         "How long a phase of the last run took; those that were not reached are absent.";
     HTTP_STATUS "http_status_code" Gauge &[], "The status of the last response.";
     CERTIFICATE_END "ssl_earliest_cert_expiry" Gauge &[], "When the first of the served certificates ends, in Unix time.";
+    CERTIFICATE_LIFE "ssl_leaf_lifetime_seconds" Gauge &[],
+        "How long the server's own certificate is good for, from its first second to its last.";
     IP_PROTOCOL "ip_protocol" Gauge &[], "The IP protocol that was chosen: 4 or 6.";
     PACKET_LOSS "icmp_packet_loss_ratio" Gauge &[], "The part of the packets that was not answered (prober icmp).";
     QUERY_VALUE "postgres_query_value" Gauge &[], "The number that the module's query returned (prober postgres).";

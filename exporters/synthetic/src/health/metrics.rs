@@ -50,6 +50,7 @@ metrics! {
     LAST_TRANSITION Gauge "last_transition_timestamp_seconds" &["service"],
         "When the service came into its state, in Unix time.";
     SLO_TARGET Gauge "slo_target" &["service"], "The share of the time in which the service should be up.";
+    SLO_WINDOW Gauge "slo_window_seconds" &["service"], "The time over which the objective holds.";
     SLO_BUDGET Gauge "slo_error_budget_remaining_ratio" &["service"],
         "What is left of the downtime that the objective allows in its window: 1 is all, below 0 is overdrawn.";
     WRITE_ERRORS Counter "store_write_errors_total" &[], "Writes of uptime and incidents that failed; each is tried again.";
@@ -64,6 +65,7 @@ pub(super) fn write(board: &Board, now: Timestamp, samples: &mut Samples) {
         write_service(board, service, tracked, samples);
         if let Some(objective) = &service.objective {
             samples.add(&SLO_TARGET, &[&service.name], objective.ratio);
+            samples.add(&SLO_WINDOW, &[&service.name], objective.window.as_secs_f64());
             if let Some(left) = budget_left(board, tracked, objective, now) {
                 samples.add(&SLO_BUDGET, &[&service.name], left);
             }

@@ -91,6 +91,7 @@ fn write_tls(tls: &TlsFacts, samples: &mut Samples) {
         let values = [&leaf.fingerprint, &leaf.subject, &leaf.issuer, &leaf.names, &leaf.serial];
         samples.add(&metric::LAST_CHAIN_INFO, &values.map(String::as_str), 1.0);
         samples.add(&metric::TRUSTED, &[], flag(chain.trusted));
+        samples.add(&metric::LEAF_LIFETIME, &[], unix(leaf.lifetime()));
     }
     if let Some(version) = tls.version.map(Version::as_str) {
         samples.add(&metric::TLS_VERSION, &[version], 1.0);

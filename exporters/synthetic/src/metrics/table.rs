@@ -36,6 +36,8 @@ metrics! {
     // ours
     TRUSTED "ssl_trusted" &[],
         "Whether the served chain is trusted for the name that was asked for, whatever insecure_skip_verify says.";
+    LEAF_LIFETIME "ssl_leaf_lifetime_seconds" &[],
+        "How long the server's own certificate is good for, from its first second to its last.";
     FAILURE "failure_reason" &["phase", "reason"],
         "Where and why the probe failed, each from a closed list; 1 for what stands.";
     DEGRADED "degraded" &[], "Whether the probe was a success although something that is only warned of does not hold.";

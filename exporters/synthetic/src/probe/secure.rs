@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use netprobe::cert::Certificate;
+use netprobe::cert::lifetime::lifetime;
 use netprobe::chain::{Reason as Distrust, Served, Verdict};
 use netprobe::judge::Case;
 use netprobe::phase::Phase;
@@ -158,6 +159,11 @@ impl Leaf {
             not_before: certificate.not_before,
             not_after: certificate.not_after,
         }
+    }
+
+    /// Seconds from the first to the last; never negative.
+    pub fn lifetime(&self) -> i64 {
+        lifetime(self.not_before, self.not_after)
     }
 }
 

@@ -52,6 +52,8 @@ const SECONDS: &str = "health_service_seconds_total";
 const HEAD: &str = "\
 # Written by `synthetic-exporter slo-rules`. Do not edit it: run that again when the services change.
 #
+# Watchfire's rules/slo.rules.yml has the same alert for all services at once: load either, not both.
+#
 # An external label of Prometheus changes where the dashboard's link leads: grafana_url.
 
 groups:
@@ -124,13 +126,13 @@ impl Pair {
             Short(rate)
         )?;
         writeln!(text, "          runbook_url: {RUNBOOK}")?;
-        writeln!(text, "          dashboard_url: '{DASHBOARDS}/d/watchfire-synthetic?var-service={name}'")
+        writeln!(text, "          dashboard_url: '{DASHBOARDS}/d/watchfire-slo?var-service={name}'")
     }
 }
 
 /// What to do when it fires.
 const RUNBOOK: &str =
-    "https://github.com/watchfire/watchfire/blob/main/exporters/synthetic/README.md#objectives";
+    "https://github.com/watchfire/watchfire/blob/main/rules/runbooks/ServiceErrorBudgetBurn.md";
 
 const DASHBOARDS: &str = "{{ or $externalLabels.grafana_url \"http://localhost:3000\" }}";
 

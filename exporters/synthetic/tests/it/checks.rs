@@ -166,6 +166,10 @@ checks:
             }
         }
     }
+    let page = metrics(&exporter).await;
+    let ends = format!("{{check=\"ends\",target=\"{good}\"}}");
+    assert_eq!(page.value(&format!("probe_timeout_seconds{ends}")), 1.0);
+    assert!(page.value(&format!("probe_ssl_leaf_lifetime_seconds{ends}")) > 0.0);
 }
 
 #[tokio::test]

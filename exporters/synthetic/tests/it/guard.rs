@@ -107,7 +107,7 @@ async fn in_profile_public_nothing_inside_is_reached() {
 async fn by_default_metadata_services_are_refused_and_all_else_is_not() {
     let web = Web::start(|_| Reply::text(200, "").into()).await.unwrap();
     let exporter = start("modules: {tcp: {prober: tcp}}").await;
-    for host in INSIDE.iter().take(NEVER).filter(|host| **host != "fd00:ec2::23") {
+    for host in INSIDE.iter().take(NEVER) {
         assert!(is_refused(&exporter, "tcp", &with_port(host, 80)).await, "{host}");
     }
     exporter.ask("tcp", &web.address().to_string()).await.succeeds(true);

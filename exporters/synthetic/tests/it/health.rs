@@ -165,6 +165,7 @@ async fn states_are_one_hot() {
     assert_eq!(page.value("health_service_coverage{service=\"archive\"}"), 0.0);
     assert_eq!(page.value("health_service_maintenance{service=\"shop\"}"), 0.0);
     assert_eq!(page.value("health_slo_target{service=\"shop\"}"), 0.999);
+    assert_eq!(page.value("health_slo_window_seconds{service=\"shop\"}"), 2_592_000.0);
     assert_eq!(page.series("health_state_transitions_total").len(), 3 * 12);
     let from_nothing =
         "health_state_transitions_total{service=\"database\",from=\"unknown\",to=\"unhealthy\"}";

@@ -161,6 +161,11 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// Whether it is a text without quotes, which may also be meant as a number or a bool.
+    pub fn is_plain(&self) -> bool {
+        matches!(&self.node.value, Value::Text(text) if text.plain)
+    }
+
     /// Where the value stands.
     pub fn position(&self) -> Position {
         self.node.position

@@ -20,7 +20,7 @@ use self::answer::{Answer, Collected};
 use self::credentials::Keys;
 use self::sts::signer;
 use super::pages::{Pages, too_many};
-use super::{Bill, base_url};
+use super::{Bill, MONTH, base_url};
 use crate::calendar::{Day, Period};
 use crate::charge::{Snapshot, Source};
 use crate::http::{BaseUrl, FetchError, Http};
@@ -32,9 +32,6 @@ const REQUESTS_PER_DOLLAR: u64 = 100;
 
 /// Pages of one answer: two months of days of some thousand pairs of service and record type.
 const MAX_PAGES: usize = 20;
-
-/// Seconds of a month, on average.
-const MONTH: u64 = 2_629_800;
 
 /// Months before the running one that Cost Explorer keeps by day; it refuses who asks for more.
 const KEPT_MONTHS: u16 = 13;

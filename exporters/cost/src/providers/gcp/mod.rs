@@ -19,7 +19,7 @@ use toolkit::config::{Fields, Secret, SecretSource};
 use self::rows::{Answer, Collected, Job};
 use self::service_account::ServiceAccount;
 use super::pages::Pages;
-use super::{Bill, base_url, required_secret};
+use super::{Bill, MONTH, base_url, required_secret};
 use crate::calendar::{Calendar, days_after};
 use crate::charge::{Snapshot, Source};
 use crate::http::{BaseUrl, FetchError, Http, Reason, encode};
@@ -187,6 +187,11 @@ impl Bill for Gcp {
         let question = self.question(&query, window, true)?;
         let _planned: Answer = self.ask(http, &session, &question).await?;
         Ok(None)
+    }
+
+    fn own_cost(&self, interval: Duration) -> Money {
+        let query = self.price_of(self.maximum_bytes.unsigned_abs(), false);
+        query.ratio(MONTH, interval.as_secs().max(1))
     }
 }
 

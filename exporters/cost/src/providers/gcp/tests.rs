@@ -36,4 +36,9 @@ fn prices_of_queries() {
     ] {
         assert_eq!(gcp.price_of(bytes, cached), expected, "{bytes} {cached}");
     }
+    // a GiB each time, four times a day
+    let gcp = Gcp { maximum_bytes: 1 << 30, ..gcp };
+    let of_month = gcp.price_of(1 << 30, false).ratio(MONTH, 6 * 3600);
+    assert_eq!(gcp.own_cost(Duration::from_hours(6)), of_month);
+    assert_eq!(format!("{of_month:.2}"), "0.71");
 }

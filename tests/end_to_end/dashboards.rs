@@ -175,23 +175,18 @@ fn fill(query: &str, known: &[(String, String)]) -> String {
     let mut rest = query;
     while let Some((before, after)) = rest.split_once('$') {
         filled.push_str(before);
-        let (name, left) = match after.strip_prefix('{').and_then(|braced| braced.split_once('}')) {
-            Some((name, left)) => (name.split(':').next().unwrap_or(name), left),
-            None => {
-                let end = after.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
-                after.split_at(end.unwrap_or(after.len()))
-            }
-        };
+        let braced = after.strip_prefix('{').and_then(|braced| braced.split_once('}'));
+        let (name, left) = braced.unwrap_or_else(|| {
+            let end = after.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+            after.split_at(end.unwrap_or(after.len()))
+        });
+        let name = name.split(':').next().unwrap_or(name);
         let global = GLOBAL.iter().find(|(global, _)| *global == name).map(|(_, value)| *value);
-        let value =
-            global.or_else(|| known.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()));
-        match value {
-            Some(value) => filled.push_str(value),
-            // the end of a regular expression
-            None => {
-                filled.push('$');
-                filled.push_str(name);
-            }
+        let of_dashboard = || Some(known.iter().find(|(known, _)| known == name)?.1.as_str());
+        match global.or_else(of_dashboard) {
+            Some(value) => filled += value,
+            // what is no variable is the end of a regular expression
+            None => filled += &["$", name].concat(),
         }
         rest = left;
     }

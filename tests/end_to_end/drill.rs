@@ -5,7 +5,7 @@
 //! as in `rules/stack/`.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::join_all;
@@ -17,6 +17,7 @@ use stage::ports::Ports;
 use stage::prometheus::Pace;
 use stage::steps::Nobody;
 use stage::{Options, Stage};
+use tokio::time::Instant;
 
 /// How often Prometheus scrapes and evaluates, and how long a scrape may take: a busy machine needs more than a second.
 const INTERVAL: Duration = Duration::from_secs(3);
@@ -100,7 +101,7 @@ async fn each_fault_raises_its_alert_and_no_other() {
     let mut problems = Box::pin(wave(&stage, &first)).await;
     problems.extend(Box::pin(wave(&stage, &second)).await);
     problems.extend(Box::pin(wave_without_slack(&stage, &last)).await);
-    stage.stop().await;
+    Box::pin(stage.stop()).await;
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 

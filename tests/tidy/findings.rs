@@ -88,7 +88,7 @@ pub(crate) fn exceptions() -> Vec<Exception> {
             continue;
         }
         let (folder, _) = from.split_once('/').unwrap();
-        let document = Document::read(&path).unwrap();
+        let document = Document::read(&path).map_err(|error| error.to_string()).unwrap();
         let found = document.decode(|mut top| {
             let keys: Vec<&str> = top.keys().collect();
             let mut found = Vec::new();
@@ -112,7 +112,7 @@ pub(crate) fn exceptions() -> Vec<Exception> {
             }
             found
         });
-        all.extend(found.unwrap());
+        all.extend(found.map_err(|error| error.to_string()).unwrap());
     }
     all
 }

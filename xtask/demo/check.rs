@@ -30,7 +30,7 @@ pub(crate) async fn run(folder: DemoFolder) -> Result<()> {
     if played.is_err() {
         line(&format!("the logs are in {}", folder.logs().display()));
     }
-    stage.stop().await;
+    Box::pin(stage.stop()).await;
     played
 }
 

@@ -34,8 +34,8 @@ fn main() -> ExitCode {
 async fn run(arguments: &[&str]) -> Result<()> {
     let folder = DemoFolder::find()?;
     match arguments {
-        ["stay"] => stay::run(folder).await,
-        ["check"] => check::run(folder).await,
+        ["stay"] => Box::pin(stay::run(folder)).await,
+        ["check"] => Box::pin(check::run(folder)).await,
         [what @ ("break" | "restore"), name] => control::ask(&folder, what, name).await,
         _ => bail!("this is a part of `cargo xtask demo`; hint: start that"),
     }

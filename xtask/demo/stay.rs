@@ -14,10 +14,10 @@ use crate::folder::DemoFolder;
 use crate::news;
 use crate::screen::{Screen, line, paint};
 
-/// How often Prometheus scrapes here, and what stands for the rules' `for:`. Not less: some alerts are about what is
-/// missing, and everything needs a moment to come back.
+/// How often Prometheus scrapes here, and what stands for the rules' `for:`. Not less: a scrape may take as long as that,
+/// some alerts are about what is missing, and everything needs a moment to come back.
 pub(crate) const PACE: Pace =
-    Pace { interval: Duration::from_secs(1), pending: Some(Duration::from_secs(7)) };
+    Pace { interval: Duration::from_secs(2), pending: Some(Duration::from_secs(7)) };
 
 pub(crate) async fn run(folder: DemoFolder) -> Result<()> {
     let folder = folder.begin()?;

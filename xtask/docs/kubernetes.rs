@@ -1,4 +1,4 @@
-//! What Kubernetes is told, made of the same files: a PrometheusRule of each file in `rules/`, a list of dashboards.
+//! What Kubernetes is told, made of the same files: a `PrometheusRule` of each file in `rules/`, a list of dashboards.
 
 use std::fmt::Write;
 use std::fs;

@@ -48,7 +48,7 @@ fn labels(number: usize, names: &[&'static str]) -> Labels {
 
 fn alert(number: usize) -> impl serde::Serialize {
     let fields: BTreeMap<&str, Part> = BTreeMap::from([
-        ("status", Part::Text(if number % 5 == 0 { "resolved" } else { "firing" }.to_owned())),
+        ("status", Part::Text(if number.is_multiple_of(5) { "resolved" } else { "firing" }.to_owned())),
         (
             "labels",
             Part::Labels(labels(number, &["alertname", "cluster", "instance", "job", "severity", "team"])),

@@ -113,9 +113,13 @@ impl Object for Map {
 
     fn get(&self, key: &Value) -> Option<Value> {
         match key {
-            Value::String(name) => self.entries.get(name).cloned(),
+            Value::String(name) => self.named(name),
             _ => None,
         }
+    }
+
+    fn named(&self, name: &Str) -> Option<Value> {
+        self.entries.get(name).cloned()
     }
 
     fn entries(&self) -> Vec<(Value, Value)> {

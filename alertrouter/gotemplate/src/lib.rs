@@ -24,7 +24,7 @@ mod error;
 mod exec;
 mod fmt;
 mod function;
-pub mod html;
+mod html;
 mod json;
 pub mod limits;
 mod parse;

@@ -9,6 +9,7 @@ use crate::Value;
 
 /// A type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
 pub enum Type {
     /// `bool`.
     Bool,

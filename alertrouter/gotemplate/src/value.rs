@@ -9,6 +9,7 @@ use crate::{Failure, Integer, List, Named, Str, Type};
 
 /// A value. Cheap to clone.
 #[derive(Debug, Clone, Default)]
+#[repr(u64)] // values are copied by whole words then
 pub enum Value {
     /// No value, or a nil of no type.
     #[default]
@@ -84,6 +85,11 @@ pub trait Object: fmt::Debug + Any + Send + Sync {
     /// The entry of a map.
     fn get(&self, _key: &Value) -> Option<Value> {
         None
+    }
+
+    /// The entry that `.name` asks a map for. Worth an answer of its own where that needs no [`Value`] to look it up.
+    fn named(&self, name: &Str) -> Option<Value> {
+        self.get(&Value::String(name.clone()))
     }
 
     /// All entries of a map, in the order of their keys.

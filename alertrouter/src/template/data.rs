@@ -93,10 +93,10 @@ pub(super) static DATA: Named = Named {
         field("GroupLabels", Type::Named(&KV)),
         field("CommonLabels", Type::Named(&KV)),
         field("CommonAnnotations", Type::Named(&KV)),
-        field("RouteLabels", Type::Named(&KV)),
         field("ExternalURL", Type::String),
     ]),
-    methods: &[],
+    // a field of 0.34: so it can be read, and is not shown where the whole is, as in 0.33
+    methods: &[method("RouteLabels", &[], Type::Named(&KV))],
     zero: || Data::default().into(),
 };
 
@@ -161,8 +161,9 @@ pub(super) static PAIR: Named = Named {
     zero: || Pair(Str::default(), Str::default()).into(),
 };
 
+/// Called as in Alertmanager 0.33, where it is a plain slice, so that messages are the same; it joins as in 0.34.
 static STRINGS: Named = Named {
-    name: "template.Strings",
+    name: "[]string",
     underlying: Type::STRINGS,
     methods: &[method("Join", &[Type::String], Type::String)],
     zero: || Strings(Vec::new()).into(),
@@ -174,6 +175,11 @@ impl Kv {
         let sorted: std::collections::BTreeMap<Str, Str> =
             pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         Self(Some(sorted.into_iter().collect()))
+    }
+
+    /// With these pairs, which replace others of their names.
+    pub(super) fn with(&self, more: Vec<(Str, Str)>) -> Self {
+        Self::new(self.pairs().iter().cloned().chain(more))
     }
 
     /// The pairs, sorted by name.
@@ -259,13 +265,12 @@ impl Object for Data {
             ("groupLabels", self.group_labels.clone().into()),
             ("commonLabels", self.common_labels.clone().into()),
             ("commonAnnotations", self.common_annotations.clone().into()),
-            ("routeLabels", self.route_labels.clone().into()),
             ("externalURL", self.external_url.clone().into()),
         ]))
     }
 
     fn count(&self) -> usize {
-        9
+        8
     }
 
     fn at(&self, position: usize) -> Option<Value> {
@@ -277,10 +282,13 @@ impl Object for Data {
             4 => self.group_labels.clone().into(),
             5 => self.common_labels.clone().into(),
             6 => self.common_annotations.clone().into(),
-            7 => self.route_labels.clone().into(),
-            8 => self.external_url.clone().into(),
+            7 => self.external_url.clone().into(),
             _ => return None,
         })
+    }
+
+    fn call(&self, _method: &str, _args: Args<'_>) -> Result<Value, Failure> {
+        Ok(self.route_labels.clone().into())
     }
 }
 

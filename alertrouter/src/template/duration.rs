@@ -56,31 +56,30 @@ pub(super) fn humanize(seconds: f64) -> String {
         }
         (value, unit) = (value * 1000.0, smaller);
     }
-    format!("{}{unit}s", significant(value))
+    format!("{}{unit}s", four_digits(value))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "saturates, as it should")]
 fn long(seconds: f64) -> String {
     let sign = if seconds < 0.0 { "-" } else { "" };
-    let whole = (seconds.abs() as i64).unsigned_abs();
+    let whole = whole(seconds.abs());
     let (days, hours, minutes, rest) = (whole / 86_400, whole / 3600 % 24, whole / 60 % 60, whole % 60);
     match (days, hours, minutes) {
-        (0, 0, 0) => format!("{sign}{}s", significant(seconds.abs())),
+        (0, 0, 0) => format!("{sign}{}s", four_digits(seconds.abs())),
         (0, 0, minutes) => format!("{sign}{minutes}m {rest}s"),
         (0, hours, minutes) => format!("{sign}{hours}h {minutes}m {rest}s"),
         (days, ..) => format!("{sign}{days}d {hours}h {minutes}m {rest}s"),
     }
 }
 
-/// Four significant digits, as Go's `%.4g` writes a number of at least 1 and below 1000 in absolute value.
-fn significant(value: f64) -> String {
-    let whole_digits = match value.abs() {
-        below if below < 10.0 => 1,
-        below if below < 100.0 => 2,
-        _ => 3,
-    };
-    let text = format!("{value:.*}", 4_usize.saturating_sub(whole_digits));
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+/// The number without its fraction; one that is too big becomes the smallest, as in Go.
+#[expect(clippy::cast_possible_truncation, reason = "what is too big was looked for")]
+fn whole(number: f64) -> i64 {
+    if number >= 9_223_372_036_854_775_808.0 { i64::MIN } else { number as i64 }
+}
+
+/// Four significant digits.
+fn four_digits(value: f64) -> String {
+    gotemplate::sprintf("%.4g", &[value.into()]).to_text().into_owned()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use gotemplate::{
 };
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use toolkit::regexp::{self, Regex, RegexpError};
+use toolkit::regexp::{self, Captures, Regex, RegexpError};
 
 use super::time::{DURATION, Duration, TIME, Time, time_of};
 use super::{duration, layout, title};
@@ -79,6 +79,8 @@ pub(super) fn all(now: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Vec<Function
         Function::new("toJson", &ANY, |args| Ok(Str::from(gotemplate::json(args.value(0))?).into())),
         Function::new("base64encode", &TEXT, |args| Ok(URL_SAFE.encode(args.str(0).as_bytes()).into())),
         Function::new("base64decode", &TEXT, |args| decode(&args.text(0)).map(Value::from)),
+        // routes have labels here only to be compatible
+        Function::new("routeLabels", &TEXT, |_| Ok("".into())),
         Function::new("list", &LIST, |args| Ok(List::new(args.all().to_vec()).into())),
         Function::new("append", &APPEND, |args| {
             let mut elements = args.elements(0);
@@ -148,7 +150,7 @@ fn replace(patterns: &Patterns, args: Args<'_>) -> Result<Value, Failure> {
     for found in compiled.captures_iter(&text) {
         let Some(whole) = found.get(0) else { continue };
         out.push_str(text.get(end..whole.start()).unwrap_or_default());
-        found.expand(&replacement, &mut out);
+        expand(&replacement, &found, &mut out);
         end = whole.end();
         if out.len() as u64 > MAX_BYTES {
             return Err(Failure::new("the result is too long"));
@@ -156,6 +158,37 @@ fn replace(patterns: &Patterns, args: Args<'_>) -> Result<Value, Failure> {
     }
     out.push_str(text.get(end..).unwrap_or_default());
     Ok(out.into())
+}
+
+/// Puts what was found into a replacement, by Go's rules: `$1`, `$name`, `${name}`; `$$` is a dollar, and so is one that
+/// begins no name. A group that is not there is empty.
+fn expand(replacement: &str, found: &Captures<'_>, out: &mut String) {
+    let mut rest = replacement;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        rest = after;
+        if let Some(after) = rest.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+            continue;
+        }
+        let (braced, from) = rest.strip_prefix('{').map_or((false, rest), |inner| (true, inner));
+        let end = from.find(|letter: char| letter != '_' && !letter.is_alphanumeric()).unwrap_or(from.len());
+        let (name, after) = from.split_at(end);
+        let after = if braced { after.strip_prefix('}') } else { Some(after) };
+        let Some(after) = after.filter(|_| !name.is_empty()) else {
+            out.push('$');
+            continue;
+        };
+        let group = match name.parse::<usize>() {
+            // a number with a zero before it is a name
+            Ok(number) if name == number.to_string() => found.get(number),
+            _ => found.name(name),
+        };
+        out.push_str(group.map_or("", |group| group.as_str()));
+        rest = after;
+    }
+    out.push_str(rest);
 }
 
 /// What Go says of a pattern.
@@ -173,9 +206,17 @@ fn unreadable(pattern: &str, error: &RegexpError) -> Failure {
         other if other.starts_with("nothing to repeat") => {
             format!("missing argument to repetition operator: `{}`", inner())
         }
-        other if other.starts_with("invalid range") => {
+        other if other.starts_with("nested repetition") => {
+            format!("invalid nested repetition operator: `{}`", inner())
+        }
+        other if other.starts_with("invalid count") => format!("invalid repeat count: `{}`", inner()),
+        other if other.starts_with("invalid range") || other.starts_with("invalid class") => {
             format!("invalid character class range: `{}`", inner())
         }
+        other if other.starts_with("Unicode property") => {
+            format!("invalid character class range: `{}`", between(pattern, "\\p", '}'))
+        }
+        "invalid name of a group" => format!("invalid named capture: `{}`", between(pattern, "(?P<", '>')),
         other if other.starts_with("invalid escape") => format!("invalid escape sequence: `{}`", inner()),
         other if other.starts_with("unknown group") => {
             format!("invalid or unsupported Perl syntax: `{}`", inner())
@@ -183,6 +224,12 @@ fn unreadable(pattern: &str, error: &RegexpError) -> Failure {
         other => other.to_owned(),
     };
     Failure::new(format!("error parsing regexp: {words}"))
+}
+
+/// A part of a pattern, from its first sign to its last.
+fn between<'a>(pattern: &'a str, first: &str, last: char) -> &'a str {
+    let part = pattern.find(first).and_then(|at| pattern.get(at..)).unwrap_or(pattern);
+    part.find(last).and_then(|at| part.get(..=at)).unwrap_or(part)
 }
 
 /// `%xx` and `+` of a query, read back.
@@ -216,7 +263,10 @@ fn in_zone(name: &str, moment: Timestamp) -> Result<Value, Failure> {
         name if name.contains("..") || name.starts_with(['/', '\\']) => {
             return Err(Failure::new("time: invalid location name"));
         }
-        name => TimeZone::get(name).map_err(|_unknown| Failure::new(format!("unknown time zone {name}")))?,
+        name => {
+            let zone = TimeZone::get(name).ok().filter(|zone| zone.iana_name() == Some(name));
+            zone.ok_or_else(|| Failure::new(format!("unknown time zone {name}")))?
+        }
     };
     Ok(Time(Zoned::new(moment, zone)).into())
 }
@@ -240,18 +290,36 @@ fn humanize(value: &Value) -> Result<String, Failure> {
     Ok(duration::humanize(seconds))
 }
 
-/// A number in a text, as Go reads it; no hexadecimal ones.
+/// A number in a text, as Go reads it.
 fn number(text: &Str) -> Result<f64, Failure> {
     let failed = |cause: &str| {
         let quoted = quoted(text);
         Failure::new(format!("strconv.ParseFloat: parsing {quoted}: {cause}"))
     };
     let digits = text.to_text().replace('_', "");
+    if let Some(number) = hexadecimal(&digits) {
+        return Ok(number);
+    }
     let number: f64 = digits.parse().map_err(|_unreadable| failed("invalid syntax"))?;
     if number.is_infinite() && digits.contains(|letter: char| letter.is_ascii_digit()) {
         return Err(failed("value out of range"));
     }
     Ok(number)
+}
+
+/// `0x1.8p3`
+fn hexadecimal(text: &str) -> Option<f64> {
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1.0, rest),
+        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let rest = rest.strip_prefix("0x").or_else(|| rest.strip_prefix("0X"))?;
+    let (digits, exponent) = rest.split_once(['p', 'P'])?;
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let mantissa = u32::from_str_radix(&format!("{whole}{fraction}"), 16).ok()?;
+    let places = i32::try_from(fraction.len()).ok()?.checked_mul(4)?;
+    let exponent = exponent.parse::<i32>().ok()?.checked_sub(places)?;
+    Some(sign * f64::from(mantissa) * 2.0_f64.powi(exponent))
 }
 
 fn decode(text: &str) -> Result<Str, Failure> {

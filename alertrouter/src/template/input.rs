@@ -26,17 +26,17 @@ pub(super) fn read(json: &[u8]) -> Result<Data, String> {
     };
     let mut data = Data::default();
     for (key, value) in fields(&top) {
-        let text = || string(value, &format!("Data.{key}"));
-        let labels = || kv(value, &format!("Data.{key}"));
         match key.as_str() {
-            "receiver" => data.receiver = text()?,
-            "status" => data.status = text()?,
-            "notification_reason" => data.notification_reason = text()?,
-            "externalurl" => data.external_url = text()?,
-            "grouplabels" => data.group_labels = labels()?,
-            "commonlabels" => data.common_labels = labels()?,
-            "commonannotations" => data.common_annotations = labels()?,
-            "routelabels" => data.route_labels = labels()?,
+            "receiver" => data.receiver = string(value, "Data.receiver")?,
+            "status" => data.status = string(value, "Data.status")?,
+            "notification_reason" => data.notification_reason = string(value, "Data.notification_reason")?,
+            "externalurl" => data.external_url = string(value, "Data.externalURL")?,
+            "grouplabels" => data.group_labels = kv(&data.group_labels, value, "Data.groupLabels")?,
+            "commonlabels" => data.common_labels = kv(&data.common_labels, value, "Data.commonLabels")?,
+            "commonannotations" => {
+                data.common_annotations = kv(&data.common_annotations, value, "Data.commonAnnotations")?;
+            }
+            "routelabels" => data.route_labels = kv(&data.route_labels, value, "Data.routeLabels")?,
             "alerts" => {
                 data.alerts = match value {
                     Json::Null => None,
@@ -66,16 +66,14 @@ fn alert(json: &Json) -> Result<Alert, String> {
         other => return Err(wrong(other, "Data.alerts", "template.Alert")),
     };
     for (key, value) in fields(object) {
-        let text = || string(value, &format!("Data.alerts.{key}"));
-        let labels = || kv(value, &format!("Data.alerts.{key}"));
         match key.as_str() {
-            "status" => facts.status = text()?,
-            "labels" => facts.labels = labels()?,
-            "annotations" => facts.annotations = labels()?,
+            "status" => facts.status = string(value, "Data.alerts.status")?,
+            "labels" => facts.labels = kv(&facts.labels, value, "Data.alerts.labels")?,
+            "annotations" => facts.annotations = kv(&facts.annotations, value, "Data.alerts.annotations")?,
             "startsat" => facts.starts_at = time(value)?,
             "endsat" => facts.ends_at = time(value)?,
-            "generatorurl" => facts.generator_url = text()?,
-            "fingerprint" => facts.fingerprint = text()?,
+            "generatorurl" => facts.generator_url = string(value, "Data.alerts.generatorURL")?,
+            "fingerprint" => facts.fingerprint = string(value, "Data.alerts.fingerprint")?,
             _ => {}
         }
     }
@@ -95,12 +93,15 @@ fn string(json: &Json, field: &str) -> Result<Str, String> {
     }
 }
 
-fn kv(json: &Json, field: &str) -> Result<Kv, String> {
+/// A map adds to what the same field under another spelling has given.
+fn kv(known: &Kv, json: &Json, field: &str) -> Result<Kv, String> {
     match json {
         Json::Null => Ok(Kv::default()),
         Json::Object(pairs) => {
-            let pairs = pairs.iter().map(|(name, value)| Ok((name.as_str(), string(value, field)?)));
-            Ok(Kv::new(pairs.collect::<Result<Vec<_>, String>>()?))
+            let pair = |(name, value): (&String, &Json)| {
+                Ok((Str::from(name.as_str()), string(value, &format!("{field}.{name}"))?))
+            };
+            Ok(known.with(pairs.iter().map(pair).collect::<Result<_, String>>()?))
         }
         other => Err(wrong(other, field, "template.KV")),
     }

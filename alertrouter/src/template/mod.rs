@@ -113,7 +113,7 @@ impl Templates {
     /// # Errors
     /// It holds a mistake, in Go's words with its place.
     pub fn text(&self, source: &str) -> Result<Text, Error> {
-        Text::of(&self.text, source)
+        Text::of(&self.text, source, "{{")
     }
 
     /// A text that becomes HTML: what is put in is escaped by its place.
@@ -121,13 +121,15 @@ impl Templates {
     /// # Errors
     /// It holds a mistake, in Go's words with its place; or it is not known what would be safe there.
     pub fn html(&self, source: &str) -> Result<Text, Error> {
-        Text::of(&self.html, source)
+        // signs that are no tags are escaped, and comments are left out, also where nothing is put in
+        Text::of(&self.html, source, if source.contains('<') { "<" } else { "{{" })
     }
 }
 
 impl Text {
-    fn of(set: &gotemplate::Templates, source: &str) -> Result<Self, Error> {
-        let template = if source.contains("{{") { Some(set.one(source)?) } else { None };
+    /// Without that sign in it, it says what it says.
+    fn of(set: &gotemplate::Templates, source: &str, sign: &str) -> Result<Self, Error> {
+        let template = if source.contains(sign) { Some(set.one(source)?) } else { None };
         Ok(Self { source: source.into(), template })
     }
 

@@ -1,7 +1,7 @@
 //! Times and lengths of time as values of templates: Go's `time.Time`, `time.Duration`, `time.Month`, `time.Weekday`.
 
 use gotemplate::{Args, Failure, Field, Integer, Method, Named, Object, Signature, Str, Type, Value};
-use jiff::civil::Weekday;
+use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, Zoned};
 
@@ -14,6 +14,10 @@ pub(super) struct Time(pub(super) Zoned);
 /// `time.Duration`, in nanoseconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Duration(pub(super) i64);
+
+/// `time.Location`.
+#[derive(Debug, Clone)]
+struct Location(TimeZone);
 
 /// `time.Month` or `time.Weekday`: a number with a name.
 #[derive(Debug, Clone, Copy)]
@@ -47,9 +51,13 @@ pub(super) static TIME: Named = Named {
         method("Day", &[], Type::INT),
         method("Equal", &[Type::Named(&TIME)], Type::Bool),
         method("Format", &[Type::String], Type::String),
+        method("GoString", &[], Type::String),
         method("Hour", &[], Type::INT),
+        method("In", &[Type::Pointer(&LOCATION)], Type::Named(&TIME)),
+        method("IsDST", &[], Type::Bool),
         method("IsZero", &[], Type::Bool),
         method("Local", &[], Type::Named(&TIME)),
+        method("Location", &[], Type::Pointer(&LOCATION)),
         method("Minute", &[], Type::INT),
         method("Month", &[], Type::Named(&MONTH)),
         method("Nanosecond", &[], Type::INT),
@@ -89,6 +97,13 @@ pub(super) static DURATION: Named = Named {
     zero: || Duration(0).into(),
 };
 
+static LOCATION: Named = Named {
+    name: "time.Location",
+    underlying: Type::Struct(&[Field { name: "name", of: Type::String }]),
+    methods: &[method("String", &[], Type::String)],
+    zero: || Value::object(Location(TimeZone::UTC)),
+};
+
 static MONTH: Named = Named {
     name: "time.Month",
     underlying: Type::INT,
@@ -126,13 +141,19 @@ impl Time {
         i64::try_from(since.rem_euclid(i128::from(step.max(1)))).unwrap_or(0)
     }
 
+    /// Years and months first, then days: the 31st of a month that has none is in the next one.
     fn add_date(&self, args: Args<'_>) -> Result<Self, Failure> {
-        let beyond = |_| Failure::new("the time is out of range");
-        let span = Span::new()
-            .try_years(args.int(0))
-            .and_then(|span| span.try_months(args.int(1)))
-            .and_then(|span| span.try_days(args.int(2)));
-        Ok(Self(self.0.checked_add(span.map_err(beyond)?).map_err(beyond)?))
+        let (years, months, days) = (args.int(0), args.int(1), args.int(2));
+        let moved = || {
+            let month = i64::from(self.0.month()) - 1 + months;
+            let year = i64::from(self.0.year()).checked_add(years)?.checked_add(month.div_euclid(12))?;
+            let month = i8::try_from(month.rem_euclid(12) + 1).ok()?;
+            let first = Date::new(i16::try_from(year).ok()?, month, 1).ok()?;
+            let days = days.checked_add(i64::from(self.0.day()) - 1)?;
+            let date = first.checked_add(Span::new().try_days(days).ok()?).ok()?;
+            date.to_datetime(self.0.time()).to_zoned(self.0.time_zone().clone()).ok()
+        };
+        moved().map(Self).ok_or_else(|| Failure::new("the time is out of range"))
     }
 }
 
@@ -224,6 +245,14 @@ impl Object for Time {
             .into(),
             "Format" => layout::format(time, &args.text(0)).into(),
             "String" => layout::print(time).into(),
+            "GoString" => self.go_text().unwrap_or_default().into(),
+            "Location" => Value::pointer(Location(time.time_zone().clone())),
+            "In" => {
+                let zone = args.value(0).downcast::<Location>();
+                let zone = zone.ok_or_else(|| Failure::new("time: missing Location in call to Time.In"))?;
+                Self(moment.to_zoned(zone.0.clone())).into()
+            }
+            "IsDST" => time.time_zone().to_offset_info(moment).dst().is_dst().into(),
             "IsZero" => (moment == ZERO).into(),
             "UTC" => Self::utc(moment).into(),
             "Local" => Self(moment.to_zoned(TimeZone::system())).into(),
@@ -306,6 +335,29 @@ impl Duration {
         } else {
             Self(if self.0 < 0 { down.saturating_sub(step) } else { down.saturating_add(step) })
         }
+    }
+}
+
+impl Object for Location {
+    fn go_type(&self) -> Type {
+        Type::Named(&LOCATION)
+    }
+
+    fn text(&self) -> Option<Str> {
+        let utc = self.0 == TimeZone::UTC;
+        Some(self.0.iana_name().unwrap_or(if utc { "UTC" } else { "" }).into())
+    }
+
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn at(&self, _position: usize) -> Option<Value> {
+        self.text().map(Value::from)
+    }
+
+    fn call(&self, _method: &str, _args: Args<'_>) -> Result<Value, Failure> {
+        Ok(self.text().unwrap_or_default().into())
     }
 }
 

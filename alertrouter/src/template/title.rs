@@ -151,7 +151,7 @@ mod tests {
                 "O'neil O’neil Rock'n'roll A..B A.1b 1.A 1,A 1'A A:b A·b A,B A;B",
             ),
             ("日本 abc日本def ÀÉ éa ςΣ ΑΣ ΑΣ.", "日本 Abc日本Def Àé Éa Σς Ας Ας."),
-            ("ab́c i̇ I İ", "Ab́c İ I İ"),
+            ("ab\u{301}c i\u{307} I \u{130}", "Ab\u{301}c I\u{307} I \u{130}"),
             ("_foo __bar -baz 'quoted'", "_Foo __Bar -Baz 'Quoted'"),
             ("ﾀﾞa カタa", "ﾀﾞA カタA"),
             ("a1B2c3 1a2b 1A", "A1b2c3 1A2b 1A"),

@@ -289,7 +289,7 @@ fn what_cannot_be_done_says_so() {
             "webhook_configs: [{ url: 'http://h', http_config: { oauth2: { client_id: x } } }]",
             "`oauth2` is not supported",
         ),
-        ("webhook_configs: [{ url: 'http://h/{{ .x' }]", "`url`"),
+        ("webhook_configs: [{ url: 'http://h/{{ .x' }]", "the template in it cannot be read"),
         (
             "email_configs: [{ to: a@b.c, from: a@b.c, smarthost: 'h:25', auth_username: u, auth_secret: s }]",
             "CRAM-MD5",
@@ -496,5 +496,8 @@ receivers:
     let Integration::Slack(slack) = &targets[1].integration else { panic!() };
     assert!(matches!(slack.way, SlackWay::Webhook { .. }));
     let Integration::Email(email) = &targets[2].integration else { panic!() };
-    assert_eq!((email.to.source().split(',').count(), email.port, email.implicit_tls, email.require_tls), (2, 465, true, true));
+    assert_eq!(
+        (email.to.source().split(',').count(), email.port, email.implicit_tls, email.require_tls),
+        (2, 465, true, true)
+    );
 }

@@ -91,11 +91,11 @@ async fn run(file: &Path, url: &str) -> Result<()> {
 
 /// Aside first: nobody shall find half of a dump.
 fn write(file: &Path) -> Result<()> {
-    let rows: String =
+    let rows: Vec<String> =
         (1..=500).map(|id| format!("INSERT INTO public.orders VALUES ({id}, 7, 1);\n")).collect();
     let (begin, end) = DUMP;
     let new = file.with_extension("new");
-    std::fs::write(&new, format!("{begin}{rows}{end}"))
+    std::fs::write(&new, format!("{begin}{}{end}", rows.concat()))
         .and_then(|()| std::fs::rename(&new, file))
         .with_context(|| format!("cannot write {}", file.display()))
 }

@@ -104,6 +104,11 @@ impl Certificates {
         self.servers.iter().find(|secured| secured.name == name).map(Secured::target)
     }
 
+    /// The server that is probed by HTTP, too: `localhost:PORT`.
+    pub(crate) fn site(&self) -> String {
+        self.target(FROM_FILE).unwrap_or_default()
+    }
+
     /// Has a server show a certificate of another age; what it is told is what is left of it, and a certificate that
     /// ended so long ago has nothing left.
     pub fn serve(&self, name: &str, ends_in: Left) -> Result<()> {
@@ -122,22 +127,23 @@ impl Certificates {
         let folder = Folder::new()?;
         let certificates = self.authority.folder.path().display();
         let roots = self.authority.roots();
-        let mut config = format!(
+        let targets = self.servers.iter().map(|server| {
+            let module = if server.name == FROM_FILE { "installed" } else { "tls" };
+            let target = server.target();
+            format!(
+                "  - {{target: '{target}', module: {module}, interval: {INTERVAL}, labels: {{team: web}}}}\n"
+            )
+        });
+        let config = format!(
             "modules:
   files: {{prober: file, file: {{roots: ['{certificates}']}}}}
   tls: {{prober: tcp, tls_config: {{ca_file: '{roots}'}}}}
   installed: {{prober: tcp, scan_versions: true, certificate_file: '{certificates}/{FROM_FILE}.pem', tls_config: {{ca_file: '{roots}'}}}}
 targets:
   - {{target: '{certificates}/*.pem', module: files, interval: {INTERVAL}}}
-"
+{}",
+            targets.collect::<Vec<_>>().concat()
         );
-        for server in &self.servers {
-            let module = if server.name == FROM_FILE { "installed" } else { "tls" };
-            config += &format!(
-                "  - {{target: '{}', module: {module}, interval: {INTERVAL}, labels: {{team: web}}}}\n",
-                server.target()
-            );
-        }
         let config = folder.write("cert-exporter.yml", config)?;
         let launch = ours("cert-exporter", &folder)?.arg(format!("--config.file={}", config.display()));
         Program::ours(launch, folder, port).await

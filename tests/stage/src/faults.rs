@@ -102,7 +102,7 @@ impl Fault {
             Self::Backup => stage.backup.run(false),
             Self::Bill => stage.bills.spike(10.0),
             Self::Slack => {
-                stage.slack.fault(slack::Times::Always, slack::Fault::Error("account_inactive".to_owned()))
+                stage.slack.fault(slack::Times::Always, slack::Fault::Error("account_inactive".to_owned()));
             }
         }
         Ok(())

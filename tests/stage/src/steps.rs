@@ -1,8 +1,9 @@
 //! The steps of a start: what begins, what ended, how long it took; told to whoever looks on.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tokio::time::Instant;
 
 /// Who is told how a start goes. Steps run side by side.
 pub trait Audience: Send + Sync {

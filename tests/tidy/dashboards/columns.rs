@@ -20,9 +20,14 @@ fn columns(world: &World, _: &Dashboard, panel: &Panel) -> Vec<String> {
     for transformation in panel.json["transformations"].as_array().into_iter().flatten() {
         let options = &transformation["options"];
         if transformation["id"] == "organize" {
-            let keys = ORGANIZED.iter().filter_map(|part| options[*part].as_object()).flat_map(|part| part.keys());
+            let keys =
+                ORGANIZED.iter().filter_map(|part| options[*part].as_object()).flat_map(|part| part.keys());
             let missing: BTreeSet<&String> = keys.filter(|key| !any && !known.contains(*key)).collect();
-            found.extend(missing.into_iter().map(|key| format!("organize names the column `{key}`, which is not there")));
+            found.extend(
+                missing
+                    .into_iter()
+                    .map(|key| format!("organize names the column `{key}`, which is not there")),
+            );
         }
         known.extend(made(options));
     }

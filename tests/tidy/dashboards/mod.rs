@@ -19,6 +19,7 @@ use crate::findings::{Exception, Finding, MAY_BE_EMPTY, Place, exceptions, repor
 use crate::metrics::Catalogue;
 use crate::promql::chosen;
 use crate::rules::{Rule as Alert, catalogue_with, rules};
+use crate::tree::Source;
 
 use model::{Dashboard, Panel, Target, Variable, dashboards};
 
@@ -91,6 +92,11 @@ impl World {
     }
 }
 
+/// All rules.
+fn groups() -> [&'static [Rule]; 6] {
+    [&linter::RULES, &house::RULES, &layout::RULES, &queries::RULES, &columns::RULES, &links::RULES]
+}
+
 /// The names of the variables of each dashboard, by its uid.
 pub(crate) fn variables() -> BTreeMap<String, Vec<String>> {
     let names = |one: Dashboard| (one.uid, one.variables.into_iter().map(|variable| variable.name).collect());
@@ -100,6 +106,19 @@ pub(crate) fn variables() -> BTreeMap<String, Vec<String>> {
 #[test]
 fn every_file_can_be_read() {
     report(&model::unreadable());
+}
+
+#[test]
+fn every_rule_finds_its_fault() {
+    let source = Source { path: "faulty.json".to_owned(), text: include_str!("faulty.json").to_owned() };
+    let world = World { dashboards: Dashboard::read(source).into_iter().collect(), ..World::read() };
+    for rule in groups().into_iter().flatten() {
+        assert!(
+            !world.findings(std::slice::from_ref(rule)).is_empty(),
+            "{} finds nothing in faulty.json",
+            rule.name
+        );
+    }
 }
 
 #[test]
@@ -136,9 +155,7 @@ fn links_lead_somewhere_and_thresholds_are_those_of_the_rules() {
 #[test]
 fn every_exception_is_needed() {
     let world = World::read();
-    let groups: [&[Rule]; 6] =
-        [&linter::RULES, &house::RULES, &layout::RULES, &queries::RULES, &columns::RULES, &links::RULES];
-    let all: Vec<Finding> = groups.iter().flat_map(|rules| world.findings(rules)).collect();
+    let all: Vec<Finding> = groups().iter().flat_map(|rules| world.findings(rules)).collect();
     let unused = unused(&all, |exception| exception.file.starts_with("dashboards/"));
     assert!(unused.is_empty(), "{}", unused.join("\n"));
 }
@@ -179,7 +196,8 @@ fn few_targets_may_be_empty() {
 #[test]
 fn every_exporter_is_shown() {
     let world = World::read();
-    let targets = world.dashboards.iter().flat_map(|dashboard| &dashboard.panels).flat_map(|panel| &panel.targets);
+    let targets =
+        world.dashboards.iter().flat_map(|dashboard| &dashboard.panels).flat_map(|panel| &panel.targets);
     let exprs = targets.filter_map(|target| target.expr.as_ref().ok());
     let shown: BTreeSet<String> =
         exprs.flat_map(chosen).filter_map(|one| one.metric().map(str::to_owned)).collect();

@@ -69,7 +69,7 @@ impl Variable {
 
 impl Dashboard {
     /// Reads a file; one that is no JSON is told of elsewhere.
-    fn read(file: Source) -> Option<Self> {
+    pub(super) fn read(file: Source) -> Option<Self> {
         let json: Value = serde_json::from_str(&file.text).ok()?;
         let list = json["templating"]["list"].as_array().cloned().unwrap_or_default();
         let variables: Vec<Variable> = list

@@ -64,8 +64,8 @@ fn read(page: &Source) -> Recording {
 fn written(recording: &Recording) -> String {
     let mut text = HEADER.to_owned();
     for (name, (kind, labels)) in recording {
-        let labels: String = labels.iter().map(|label| format!(" {label}")).collect();
-        writeln!(text, "{name} {kind}{labels}").unwrap();
+        let words: Vec<&str> = [name, kind].into_iter().chain(labels).map(String::as_str).collect();
+        writeln!(text, "{}", words.join(" ")).unwrap();
     }
     text
 }

@@ -1,4 +1,4 @@
-//! PromQL as a tree, with Grafana's variables filled in.
+//! Prometheus' queries as trees, with Grafana's variables filled in.
 
 mod labels;
 mod variables;
@@ -13,7 +13,6 @@ pub(crate) use variables::{RATE_INTERVAL, fill, used};
 
 /// Parses an expression that has no variables (any more).
 pub(crate) fn parse(expr: &str) -> Result<Expr, String> {
-    // Prometheus allows the offset after the closing bracket of a range only, and so does the parser
     parser::parse(expr)
 }
 

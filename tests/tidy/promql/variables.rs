@@ -35,13 +35,13 @@ fn fill_bare(text: &str, value: &impl Fn(&str) -> Option<String>, filled: &mut S
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         filled.push_str(before);
-        let (name, left) = match after.strip_prefix('{').and_then(|braced| braced.split_once('}')) {
-            Some((name, left)) => (name.split(':').next().unwrap_or(name), left),
-            None => {
-                let end = after.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
-                after.split_at(end.unwrap_or(after.len()))
-            }
-        };
+        let braced = after.strip_prefix('{').and_then(|braced| braced.split_once('}'));
+        let (name, left) = braced.unwrap_or_else(|| {
+            let end = after.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+            after.split_at(end.unwrap_or(after.len()))
+        });
+        // `${name:format}`
+        let name = name.split(':').next().unwrap_or(name);
         let known = GLOBAL.iter().find(|(global, _)| *global == name).map(|(_, value)| (*value).to_owned());
         filled.push_str(&known.or_else(|| value(name)).unwrap_or_else(|| name.to_owned()));
         rest = left;

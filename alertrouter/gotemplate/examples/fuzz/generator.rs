@@ -298,7 +298,7 @@ fn body(random: &mut Random, depth: usize, out: &mut String) {
 }
 
 fn random_with(depth: usize) -> &'static str {
-    if depth % 2 == 0 { "with" } else { "with $x :=" }
+    if depth.is_multiple_of(2) { "with" } else { "with $x :=" }
 }
 
 fn control(random: &mut Random, keyword: &str, depth: usize, out: &mut String) {

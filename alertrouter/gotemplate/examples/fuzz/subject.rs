@@ -25,7 +25,7 @@ static PERSON: Named = Named {
 };
 
 #[derive(Debug)]
-struct Person;
+pub(crate) struct Person;
 
 impl Object for Person {
     fn go_type(&self) -> Type {

@@ -82,7 +82,7 @@ impl State<'_> {
     /// Keeps the vector of the arguments for the next call.
     fn give_back(&mut self, mut values: Vec<Value>) {
         values.clear();
-        self.spare.push(values);
+        self.spare = values;
     }
 
     fn arguments(
@@ -92,7 +92,7 @@ impl State<'_> {
         last: Option<Item>,
         given: usize,
     ) -> Run<Vec<Value>> {
-        let mut values = self.spare.pop().unwrap_or_default();
+        let mut values = std::mem::take(&mut self.spare);
         values.reserve(given);
         for (position, word) in words.iter().enumerate() {
             values.push(self.argument(Some(signature.wanted(position)), *word)?.value);

@@ -35,8 +35,7 @@ impl<'t> State<'t> {
         last: Option<Item>,
     ) -> Run<Item> {
         let has_arguments = words.len() > 1 || last.is_some();
-        let mut last = Some((words, last));
-        let mut start = start;
+        let (mut start, mut last) = (start, last);
         let mut left = names.iter();
         while let Some(name) = left.next() {
             let is_last = left.as_slice().is_empty();
@@ -53,7 +52,7 @@ impl<'t> State<'t> {
                 Found::Item(item) => item,
                 Found::Method(method) => {
                     let value = receiver.value.clone();
-                    let (words, last) = last.take_if(|_| is_last).unwrap_or_default();
+                    let (words, last) = if is_last { (words, last.take()) } else { Default::default() };
                     self.method(&value, method, id, words, last)?
                 }
             };
@@ -66,16 +65,11 @@ impl<'t> State<'t> {
     }
 
     fn look_up(&self, name: &Str, receiver: &Item, has_arguments: bool) -> Run<Found> {
-        let Some(of) = receiver.static_type() else {
-            if self.options.missing_key == MissingKey::Error {
-                return Err(self.error(&format!("nil data; no entry for key {}", quoted(name))));
-            }
-            return Ok(Found::Item(Item::default()));
-        };
         let value = &receiver.value;
         let Some(found) = value.go_type() else {
-            return Err(self.error(&format!("nil pointer evaluating {of}.{name}")));
+            return self.look_up_in_nothing(name, receiver.boxed).map(Found::Item);
         };
+        let of = if receiver.boxed { Type::Interface } else { found };
         if let Some(method) = found.method(name) {
             return Ok(Found::Method(method));
         }
@@ -86,7 +80,7 @@ impl<'t> State<'t> {
         };
         let item = match (structure, object) {
             (Type::Struct(fields), object) => self.struct_field(name, of, fields, object, has_arguments)?,
-            (Type::Map(key, element), Some(object)) if Type::String.assignable_to(*key) => {
+            (Type::Map(Type::String | Type::Interface, element), Some(object)) => {
                 self.entry(name, *element, object, has_arguments)?
             }
             _ if matches!(value, Value::NilPointer(_)) => {
@@ -95,6 +89,16 @@ impl<'t> State<'t> {
             _ => return Err(self.cannot_evaluate(name, of)),
         };
         Ok(Found::Item(item))
+    }
+
+    fn look_up_in_nothing(&self, name: &Str, boxed: bool) -> Run<Item> {
+        if boxed {
+            return Err(self.error(&format!("nil pointer evaluating interface {{}}.{name}")));
+        }
+        if self.options.missing_key == MissingKey::Error {
+            return Err(self.error(&format!("nil data; no entry for key {}", quoted(name))));
+        }
+        Ok(Item::default())
     }
 
     fn struct_field(
@@ -126,7 +130,7 @@ impl<'t> State<'t> {
         if has_arguments {
             return Err(self.error(&format!("{name} is not a method but has arguments")));
         }
-        match (map.get(&Value::String(name.clone())), self.options.missing_key) {
+        match (map.named(name), self.options.missing_key) {
             (Some(entry), _) => Ok(Item::from_place(entry, of)),
             (None, MissingKey::Invalid) => Ok(Item::default()),
             (None, MissingKey::Zero) => Ok(Item::from_place(Value::zero(of), of)),

@@ -77,8 +77,8 @@ struct State<'t> {
     /// Bytes of values that functions made.
     made: u64,
     out: Vec<u8>,
-    /// Vectors for arguments, used before.
-    spare: Vec<Vec<Value>>,
+    /// A vector for arguments, used before.
+    spare: Vec<Value>,
 }
 
 #[derive(Debug)]

@@ -108,21 +108,20 @@ fn what_cannot_be_judged_is_refused() {
 #[test]
 fn no_text_takes_too_long() {
     let nested = |count: usize| [&"{{range .list}}".repeat(count), "x", &"{{end}}".repeat(count)].concat();
-    let calls: String = (0..5_000)
-        .map(|at| format!("{{{{define \"t{at}\"}}}}{{{{template \"t{}\"}}}}{{{{end}}}}", at + 1))
-        .collect();
-    let doubled: String = (0..40)
-        .map(|at| {
-            let next = at + 1;
-            format!("{{{{define \"t{at}\"}}}}<p>{{{{range .}}}}{{{{template \"t{next}\" .}}}}{{{{end}}}}{{{{end}}}}")
-        })
-        .collect();
+    let chain = |count: usize, call: fn(usize) -> String| -> String {
+        let defined =
+            (0..count).map(|at| ["{{define \"t", &at.to_string(), "\"}}", &call(at + 1), "{{end}}"].concat());
+        let last = ["{{define \"t", &count.to_string(), "\"}}{{end}}{{template \"t0\"}}"].concat();
+        defined.chain([last]).collect()
+    };
+    let calls = chain(5_000, |next| format!("{{{{template \"t{next}\"}}}}"));
+    let doubled = chain(40, |next| format!("<p>{{{{range .}}}}{{{{template \"t{next}\" .}}}}{{{{end}}}}"));
     for (text, stage) in [
         (nested(60), Some(Stage::Limit)),
         (nested(8), None),
         (["{{if .b}}".repeat(240), "x".to_owned(), "{{end}}".repeat(240)].concat(), None),
-        (format!("{calls}{{{{define \"t5000\"}}}}{{{{end}}}}{{{{template \"t0\"}}}}"), Some(Stage::Limit)),
-        (format!("{doubled}{{{{define \"t40\"}}}}{{{{end}}}}{{{{template \"t0\"}}}}"), None),
+        (calls, Some(Stage::Limit)),
+        (doubled, None),
         (format!("<script>{}</script>", "\"a\";".repeat(100_000)), None),
         (format!("<style>'{}'</style>", "\\\\".repeat(200_000)), None),
         (format!("<p title='{}'>", "&lt;<".repeat(100_000)), None),

@@ -3,6 +3,7 @@
 mod lex;
 mod number;
 mod parser;
+mod pipeline;
 
 use std::sync::Arc;
 

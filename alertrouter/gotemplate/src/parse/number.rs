@@ -32,18 +32,19 @@ pub(super) fn character(text: &[u8]) -> Result<Number, String> {
 /// Reads `1+2i`.
 pub(super) fn complex(text: &[u8]) -> Result<Number, String> {
     let (real, rest) = float_token(text);
-    let Some((sign, rest)) = rest.split_first().filter(|(sign, _)| b"+-".contains(sign)) else {
-        return Err("syntax error scanning complex number".to_owned());
-    };
-    let (imaginary, rest) = float_token(rest);
-    if rest.first() != Some(&b'i') {
+    if !rest.first().is_some_and(|sign| b"+-".contains(sign)) {
         return Err("syntax error scanning complex number".to_owned());
     }
+    let (_, after_sign) = rest.split_at_checked(1).unwrap_or_default();
+    let (imaginary, end) = float_token(after_sign);
+    if end.first() != Some(&b'i') {
+        return Err("syntax error scanning complex number".to_owned());
+    }
+    let imaginary = rest.get(..=imaginary.len()).unwrap_or_default();
     let parsed = |token: &[u8]| {
         float(token).map_err(|problem| format!("strconv.ParseFloat: parsing {}: {problem}", quoted(token)))
     };
-    let (real, size) = (parsed(real)?, parsed(imaginary)?);
-    Ok(of_complex(text, real, if *sign == b'-' { -size } else { size }))
+    Ok(of_complex(text, parsed(real)?, parsed(imaginary)?))
 }
 
 /// What Go's scanner takes for a float, and the rest.
@@ -359,6 +360,7 @@ mod tests {
             (plain(b"18446744073709551616"), "integer overflow: \"18446744073709551616\""),
             (complex(b"1+i"), "syntax error scanning complex number"),
             (complex(b"-i+2i"), "strconv.ParseFloat: parsing \"-i\": invalid syntax"),
+            (complex(b"1+e2i"), "strconv.ParseFloat: parsing \"+e2\": invalid syntax"),
             (complex(b"0b1+2i"), "syntax error scanning complex number"),
             (character(b"''"), "invalid syntax"),
             (character(b"'ab'"), "malformed character constant: 'ab'"),

@@ -523,7 +523,7 @@ pub(super) const TIME: &[&str] = &[
     "{{since}}",
     "{{gt (since (index .Alerts 0).StartsAt).Hours 1.0}} {{gt (since (index .Alerts 0).EndsAt) 1}} {{(since (index .Alerts 0).EndsAt).Hours}}",
     "{{since (index .Alerts 0).EndsAt}}",
-    "{{now.Before (index .Alerts 0).StartsAt}} {{(now.Sub now).Hours | printf \"%.0f\"}}",
+    "{{now.Before (index .Alerts 0).StartsAt}}",
     "{{now 1}}",
     "{{date \"x\" now}}",
     "{{if (index .Alerts 0).StartsAt}}a{{end}}",

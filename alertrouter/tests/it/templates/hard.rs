@@ -473,6 +473,7 @@ pub(super) const BROKEN_DATA: &[&str] = &[
     "wrong_time",
     "wrong_alerts",
     "wrong_label",
+    "surrogate",
     "nothing",
 ];
 pub(super) const SHOWN: &[&str] = &[

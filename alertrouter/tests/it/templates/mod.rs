@@ -18,8 +18,25 @@ use alertrouter::template::render_once;
 
 use recorder::Case;
 
-/// What we do otherwise: (mode, begin of the text, reason).
-const OURS: &[(bool, &str, &str)] = &[];
+/// What we do otherwise: (data, begin of the text, reason). Such a text must differ, or it does not belong here.
+const OURS: &[(&str, &str, &str)] = &[
+    ("full", "{{ .RouteLabels }}", "the recording is of 0.33; 0.34 has them"),
+    ("full", "{{match `(?P<a>x)(?P<a>y)`", "our engine wants names of groups once"),
+    ("full", "{{match `x{2}{3}`", "the words about a pattern that is wrong anyway"),
+    ("full", "{{(index .Alerts 0).StartsAt.Date}}", "the words about a method that cannot be called anyway"),
+    ("full", "{{(index .Alerts 0).StartsAt.Zone}}", "likewise"),
+    ("full", "{{(index .Alerts 0).StartsAt.ISOWeek}}", "likewise"),
+    ("full", "{{(index .Alerts 0).StartsAt.Clock}}", "likewise"),
+    ("full", "{{(index .Alerts 0).StartsAt.AppendFormat}}", "likewise"),
+    ("full", "{{(index .Alerts 0).StartsAt.MarshalJSON}}", "gives bytes, which no function takes"),
+    ("full", "{{(index .Alerts 0).StartsAt.MarshalText", "likewise"),
+    ("full", "{{printf \"%s\" (index .Alerts 0).StartsAt.MarshalText", "likewise"),
+    ("open", "{{.}}", "our words about a file that is no JSON"),
+    ("trailing", "{{.}}", "likewise"),
+    ("comma", "{{.}}", "likewise"),
+    ("nothing", "{{.}}", "likewise"),
+    ("surrogate", "{{.}}", "half a character is no JSON for us"),
+];
 
 /// What the recording must have, so that it cannot shrink unseen.
 const TEXTS: usize = 2_000;
@@ -57,12 +74,10 @@ fn differences(cases: &[Case], data: &HashMap<String, Vec<u8>>) -> Vec<String> {
     let globs: Vec<&str> = globs.iter().map(String::as_str).collect();
     let mut differences = Vec::new();
     for case in cases {
-        let ours = OURS.iter().any(|(html, begin, _)| *html == case.html && case.text.starts_with(begin));
-        if ours {
-            continue;
-        }
+        let ours = |(data, begin, _): &(&str, &str, &str)| *data == case.data && case.text.starts_with(begin);
+        let ours = !case.html && OURS.iter().any(ours);
         let rendered = render_once(&globs, Some(&data[&case.data]), &case.text, case.html);
-        if rendered != case.outcome {
+        if (rendered == case.outcome) == ours {
             let Case { html, data, text, outcome } = case;
             differences.push(format!(
                 "html {html}, data {data}: {text:?}\n  amtool {outcome:?}\n  ours   {rendered:?}"

@@ -54,7 +54,9 @@ async fn files_by_pattern_below_the_roots() {
             &format!("ssl_stored_error{{place=\"{base}/certs/b/broken.pem\",reason=\"bad_certificate\"}} 1"),
             &format!("ssl_stored_error{{place=\"{base}/certs/b/key.pem\",reason=\"no_certificate\"}} 1"),
             &format!("ssl_stored_renewal_overdue{{place=\"{base}/certs/b/four.pem\"}} 0"),
-            &format!("ssl_stored_cert_not_after{{place=\"{base}/certs/b/four.pem\",position=\"0\"}} 4102444800"),
+            &format!(
+                "ssl_stored_cert_not_after{{place=\"{base}/certs/b/four.pem\",position=\"0\"}} 4102444800"
+            ),
         ],
     );
     for outside in ["other/five.pem", "other/none.pem", "certs/../other/five.pem", "*/*.pem"] {

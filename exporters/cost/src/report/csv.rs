@@ -13,8 +13,8 @@ pub(super) fn lines(report: &Report) -> String {
         let source = if row.is_estimated { "estimated" } else { "reported" };
         let cells = [&report.month, &row.provider, &row.account, &row.service, &row.currency]
             .map(|cell| quoted(cell));
-        let [same_day, previous] =
-            [row.same_day, row.previous].map(|known| known.map(|amount| amount.to_string()).unwrap_or_default());
+        let [same_day, previous] = [row.same_day, row.previous]
+            .map(|known| known.map(|amount| amount.to_string()).unwrap_or_default());
         let _infallible =
             write!(text, "{},{source},{},{same_day},{previous}\r\n", cells.join(","), row.amount);
     }

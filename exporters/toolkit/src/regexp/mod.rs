@@ -9,8 +9,8 @@
 mod class;
 mod translate;
 
-pub use regex::Regex;
 use regex::RegexBuilder;
+pub use regex::{Captures, Regex};
 
 /// Longest accepted pattern, in bytes: longer ones are generated, and generated ones belong elsewhere.
 pub const MAX_PATTERN: usize = 16 << 10;

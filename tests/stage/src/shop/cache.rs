@@ -52,16 +52,14 @@ impl Pages {
 
 /// One command and its answer in Redis' own protocol.
 async fn exchange(stream: &mut BufReader<TcpStream>, words: &[&str]) -> Result<Option<String>> {
-    let mut command = format!("*{}\r\n", words.len());
-    for word in words {
-        command += &format!("${}\r\n{word}\r\n", word.len());
-    }
+    let parts = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+    let command = format!("*{}\r\n{}", words.len(), parts.collect::<Vec<_>>().concat());
     stream.write_all(command.as_bytes()).await?;
     let mut line = String::new();
     stream.read_line(&mut line).await?;
     let line = line.trim_end();
     match line.split_at_checked(1) {
-        Some(("+", _)) | Some(("$", "-1")) => Ok(None),
+        Some(("+", _) | ("$", "-1")) => Ok(None),
         Some(("$", length)) => {
             let mut value = vec![0; length.parse::<usize>()? + 2];
             stream.read_exact(&mut value).await?;

@@ -1,10 +1,11 @@
 //! The shop's tables, and its few connections to them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row};
 
@@ -51,7 +52,12 @@ impl Shelf {
         let mut config = Config::new();
         config.host("127.0.0.1").port(database.port()).dbname(DATABASE).application_name("shop");
         config.user(role).password(password).connect_timeout(PATIENCE);
-        Ok(Self { config, clients: (0..CONNECTIONS).map(|_| Mutex::new(None)).collect(), metrics })
+        let mut clients = Vec::new();
+        for _ in 0..CONNECTIONS {
+            // before the first customer comes: a query shall not be slow because of a login
+            clients.push(Mutex::new(Some(connect(&config).await?)));
+        }
+        Ok(Self { config, clients, metrics })
     }
 
     /// Asks, and counts that it was asked.
@@ -72,12 +78,7 @@ impl Shelf {
         let mut place = self.free_place().await;
         let client = match place.take().filter(|client| !client.is_closed()) {
             Some(client) => client,
-            None => {
-                let (client, connection) = self.config.connect(NoTls).await?;
-                // ends with the client, or with the server
-                tokio::spawn(connection);
-                client
-            }
+            None => connect(&self.config).await?,
         };
         // a client that is dropped in the middle of its query does not come back
         let rows = client.query(sql, values).await.context("the database refuses")?;
@@ -94,4 +95,11 @@ impl Shelf {
             (None, None) => std::future::pending().await,
         }
     }
+}
+
+async fn connect(config: &Config) -> Result<Client> {
+    let (client, connection) = config.connect(NoTls).await?;
+    // ends with the client, or with the server
+    tokio::spawn(connection);
+    Ok(client)
 }

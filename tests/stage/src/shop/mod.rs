@@ -18,7 +18,7 @@ use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use http_body_util::{BodyExt, Full, Limited};
@@ -29,6 +29,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 
 use crate::postgres::Database;
 use crate::redis::Cache;
@@ -46,11 +47,11 @@ const MODELS: [&str; 2] = ["gpt-5-mini", "claude-sonnet-5"];
 pub struct Shop {
     port: u16,
     serving: JoinHandle<()>,
-    customers: JoinHandle<()>,
+    customers: Option<JoinHandle<()>>,
 }
 
 impl Shop {
-    /// Makes its tables, opens it, and lets customers in.
+    /// Makes its tables and opens it.
     pub(crate) async fn open(port: u16, database: &Database, cache: &Cache) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
         let listener = listener.with_context(|| format!("cannot listen on port {port}"))?;
@@ -58,8 +59,12 @@ impl Shop {
         let shelf = Shelf::open(database, Arc::clone(&metrics)).await?;
         let counter = Counter { shelf, pages: Pages::of(cache.port()), metrics, asked: AtomicU64::new(0) };
         let serving = tokio::spawn(serve(listener, Arc::new(counter)));
-        let customers = tokio::spawn(traffic::flow(format!("http://127.0.0.1:{port}")));
-        Ok(Self { port, serving, customers })
+        Ok(Self { port, serving, customers: None })
+    }
+
+    /// Lets customers in.
+    pub(crate) fn let_in(&mut self) {
+        self.customers = Some(tokio::spawn(traffic::flow(self.url())));
     }
 
     /// Its address.
@@ -75,7 +80,9 @@ impl Shop {
 
 impl Drop for Shop {
     fn drop(&mut self) {
-        self.customers.abort();
+        if let Some(customers) = &self.customers {
+            customers.abort();
+        }
         self.serving.abort();
     }
 }

@@ -44,7 +44,7 @@ fn group(number: usize) -> Vec<Value> {
     alerts
         .map(|at| {
             let mut labels = json!({ "alertname": format!("Group{number:03}"), "instance": format!("host-{}:9100", 9 - at) });
-            if number % 3 > 0 {
+            if !number.is_multiple_of(3) {
                 labels["job"] = json!(format!("job{}", at % 2));
             }
             for extra in 0..number % 5 {
@@ -67,8 +67,8 @@ fn bodies(slack: &[Request], path: &str) -> BTreeMap<String, String> {
 }
 
 fn name(text: &str) -> String {
-    let at = text.find("Group").unwrap_or_else(|| panic!("no group in {text}"));
-    text[at..at + 8].to_owned()
+    let (_, number) = text.split_once("Group").unwrap_or_else(|| panic!("no group in {text}"));
+    number.chars().take(3).collect()
 }
 
 /// HTML and subject of all mails to one of the two, by the group that they are about.

@@ -1,5 +1,7 @@
 //! Writes random templates: most are right, some are wrong by type, some are broken.
 
+use std::fmt::Write as _;
+
 use super::grammar::{FORMS, HELD, RANGED, WORDS};
 use crate::trees::Dice;
 
@@ -76,7 +78,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn define(&mut self, text: &mut String) {
         let (variables, dot) = (std::mem::take(&mut self.variables), std::mem::replace(&mut self.dot, "any"));
-        text.push_str(&format!("{{{{ define \"t{}\" }}}}", self.defined + 1));
+        write!(text, "{{{{ define \"t{}\" }}}}", self.defined + 1).unwrap();
         self.body(text, 1);
         text.push_str("{{ end }}");
         // only now: one that calls itself never ends
@@ -259,10 +261,11 @@ impl Writer<'_> {
         while let Some(at) = rest.find(['<', '~']) {
             // a string may have a < of its own; places are closed by > or ~ and hold letters and digits only
             let close = if rest.as_bytes()[at] == b'<' { '>' } else { '~' };
-            let after = &rest[at + 1..];
-            text.push_str(&rest[..at]);
+            let (before, from) = rest.split_at(at);
+            let (_sign, after) = from.split_at(1);
+            text.push_str(before);
             let Some((name, left)) = after.split_once(close) else {
-                text.push_str(&rest[at..]);
+                text.push_str(from);
                 return text;
             };
             rest = left;

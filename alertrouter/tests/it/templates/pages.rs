@@ -1,5 +1,7 @@
 //! Writes random pages with values in every place; most are whole, some are not.
 
+use std::fmt::Write as _;
+
 use crate::trees::Dice;
 
 const WORDS: &[&str] = &[
@@ -154,12 +156,10 @@ fn pieces(dice: &mut Dice, text: &mut String, depth: usize) {
 fn value(dice: &mut Dice, text: &mut String) {
     let value = dice.pick(VALUES);
     match dice.roll(12) {
-        0 => text.push_str(&format!("{{{{if .Status}}}}{{{{{value}}}}}{{{{end}}}}")),
-        1 => text.push_str(&format!("x{{{{{value}}}}}y")),
-        2 => text.push_str(&format!(
-            "{{{{template \"value\" {}}}}}",
-            value.split(" |").next().unwrap_or_default()
-        )),
-        _ => text.push_str(&format!("{{{{{value}}}}}")),
+        0 => write!(text, "{{{{if .Status}}}}{{{{{value}}}}}{{{{end}}}}"),
+        1 => write!(text, "x{{{{{value}}}}}y"),
+        2 => write!(text, "{{{{template \"value\" {}}}}}", value.split(" |").next().unwrap_or_default()),
+        _ => write!(text, "{{{{{value}}}}}"),
     }
+    .unwrap();
 }

@@ -377,8 +377,11 @@ impl Object for Kv {
     }
 
     fn get(&self, key: &Value) -> Option<Value> {
-        let name = key.as_str()?;
-        let at = self.pairs().binary_search_by(|(known, _)| known.cmp(&name)).ok()?;
+        self.named(&key.as_str()?)
+    }
+
+    fn named(&self, name: &Str) -> Option<Value> {
+        let at = self.pairs().binary_search_by(|(known, _)| known.cmp(name)).ok()?;
         Some(self.pairs().get(at)?.1.clone().into())
     }
 

@@ -13,7 +13,7 @@ pub fn json(value: &Value) -> Result<Vec<u8>, Failure> {
     Ok(out)
 }
 
-/// The JSON of a struct by the names of its fields, for [`Object::json`](crate::Object::json).
+/// The JSON of a struct by the names of its fields, for `Object::json`.
 pub fn json_object(fields: &[(&str, Value)]) -> Result<Str, Failure> {
     let mut out = Vec::new();
     for (name, value) in fields {

@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 
 /// Checks the rule files and the configuration that loads them, then runs their unit tests; each file is one check.
 ///
-/// With `WATCHFIRE_PEERS` set, the newest promtool that `../shared/peers/fetch.sh` brought does all of it a second time.
+/// With `WATCHFIRE_PEERS` set, the newer promtool in `~/.cache/watchfire-peers` does all of it a second time.
 pub(crate) fn rules(workspace: &Workspace, line: &Line<'_>) -> Result<Found> {
     let rules = files(&workspace.root().join("rules"), ".rules.yml")?;
     let tests = files(&workspace.root().join("rules/tests"), ".test.yml")?;
@@ -44,7 +44,7 @@ fn programs() -> Result<Vec<PathBuf>> {
     if env::var_os("WATCHFIRE_PEERS").is_some() {
         let home = env::home_dir().context("this user has no home folder")?;
         let newest = home.join(".cache/watchfire-peers/root/usr/bin/promtool");
-        ensure!(newest.is_file(), "{} is missing; hint: shared/peers/fetch.sh", newest.display());
+        ensure!(newest.is_file(), "{} is missing; hint: unset WATCHFIRE_PEERS", newest.display());
         programs.push(newest);
     }
     Ok(programs)

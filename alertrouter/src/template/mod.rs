@@ -42,7 +42,7 @@ pub struct Templates {
     html: gotemplate::Templates,
 }
 
-/// Settings that differ in them are told by their texts.
+/// By the names that are defined: what they say is read anew with each configuration, and never compared.
 impl PartialEq for Templates {
     fn eq(&self, other: &Self) -> bool {
         self.text.names() == other.text.names()
